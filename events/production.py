@@ -1,0 +1,66 @@
+"""What comes in from upstream, in Production's words. Production says it; we only read it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field, StringConstraints
+
+from events.envelope import Frozen
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")]
+"""An account's or a post's own name (S1)."""
+ConnectionName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}\.[a-z]{1,16}(\.[a-z0-9-]{1,64})?$")]
+"""`<account>.<channel>`, a further one `<account>.<channel>.<label>`."""
+
+
+class Media(Frozen):
+    """One image or video, by a public address."""
+
+    kind: Literal["image", "video"]
+    url: Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=2048)]
+    alt: Annotated[str, StringConstraints(max_length=4086)] | None = None
+
+
+class Content(Frozen):
+    """What a person approved and a channel shows."""
+
+    text: str
+    title: str | None = None
+    link: Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=2048)] | None = None
+    media: tuple[Media, ...] = ()
+
+
+class PostApproved(Frozen):
+    """The data of `production.post_approved`: (account, post) is the identity (S1, S3)."""
+
+    post: Name
+    account: Name
+    channel: str
+    connection: ConnectionName | None = None
+    bucket: Annotated[str, StringConstraints(max_length=128)] | None = None
+    campaign: Annotated[str, StringConstraints(max_length=128)] | None = None
+    title: str | None = None
+    text: str
+    link: Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=2048)] | None = None
+    media: Annotated[tuple[Media, ...], Field(max_length=35)] = ()
+    not_before: AwareDatetime | None = None
+    exactly_at: AwareDatetime | None = None
+
+    @property
+    def content(self) -> Content:
+        return Content(text=self.text, title=self.title, link=self.link, media=self.media)
+
+
+class PostApprovedMessage(Frozen):
+    """The CloudEvent 1.0 around it, as it arrives on `production.post_approved`."""
+
+    specversion: Literal["1.0"]
+    id: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    source: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    type: Literal["production.post_approved"]
+    subject: str | None = None
+    time: datetime | None = None
+    datacontenttype: str | None = None
+    data: PostApproved

@@ -1,0 +1,155 @@
+"""The rows beside the facts: which tables there are, and the few words in which anyone may write or ask for rows.
+
+Rows are data, never statements: a caller hands `Put`, `Drop` or `Claim` to the store together with the facts they
+belong to, and all of it is one transaction (D5). Only the stores spell SQL (D4).
+
+Values are `str`, `int`, `float`, `bytes`, `bool`, `None` or an aware `datetime`; a column declared INSTANT takes and
+gives back aware UTC datetimes and is kept as whole microseconds since 1970.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+Value = str | int | float | bytes | bool | datetime | None
+Row = dict[str, Value]
+
+TEXT: Final = "text"
+WHOLE: Final = "whole"
+INSTANT: Final = "instant"
+BYTES: Final = "bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`columns` maps a name to its kind, in order; `key` is the primary key; each index is a tuple of columns."""
+
+    name: str
+    columns: Mapping[str, str]
+    key: tuple[str, ...]
+    indexes: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write one whole row, over the one with the same key if there is one; absent columns become None."""
+
+    table: Table
+    row: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Remove every row that equals `where` in the named columns (none named: every row of the table)."""
+
+    table: Table
+    where: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Set some columns of every row that equals `where`; nothing happens where there is none."""
+
+    table: Table
+    where: Mapping[str, Value]
+    to: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """Rows that equal `where`, lie at or below each of `upto` (a None there passes), and at or above each of `since`.
+
+    `order` names columns, ascending, nulls first; `limit` bounds the answer.
+    """
+
+    table: Table
+    where: Mapping[str, Value] = field(default_factory=dict)
+    upto: Mapping[str, Value] = field(default_factory=dict)
+    since: Mapping[str, Value] = field(default_factory=dict)
+    order: tuple[str, ...] = ()
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Take the picked rows for oneself: set `to` (and raise the whole number `raising` by one), give them back as set.
+
+    Two claimers at once never get the same row: what one has set, the other's pick no longer finds.
+    """
+
+    pick: Pick
+    to: Mapping[str, Value]
+    raising: str | None = None
+
+
+Write = Put | Drop | Change
+
+ALARM = Table(
+    "alarm",
+    {"service": TEXT, "name": TEXT, "due_at": INSTANT, "ring": TEXT, "lease_until": INSTANT, "holder": TEXT},
+    key=("service", "name"),
+    indexes=(("service", "due_at"),),
+)
+"""Durable "wake me at" (D8): `ring` is JSON, what to ring with; a lease keeps two wakers from ringing at once."""
+
+READY = Table(
+    "ready",
+    {"story": TEXT, "connection": TEXT, "account": TEXT, "channel": TEXT, "turn": WHOLE, "due_at": INSTANT,
+     "round": WHOLE, "taken": WHOLE},
+    key=("story",),
+    indexes=(("connection", "turn", "due_at"), ("account",)),
+)  # fmt: skip
+"""A due post waiting for a lane (D11). `taken` is the epoch of the line that holds it, or 0."""
+
+LINE = Table(
+    "line",
+    {"connection": TEXT, "account": TEXT, "channel": TEXT, "epoch": WHOLE, "holder": TEXT, "lease_until": INSTANT,
+     "not_before": INSTANT, "head_turn": WHOLE},
+    key=("connection",),
+    indexes=(("channel", "head_turn"),),
+)  # fmt: skip
+"""One connection's line: one attempt in flight; `head_turn` is the first waiting turn, None when nobody waits."""
+
+WAITING = Table(
+    "waiting", {"connection": TEXT, "turn": WHOLE, "story": TEXT}, key=("story",), indexes=(("connection", "turn"),)
+)
+"""Who waits for which connection, in the order they were taken in."""
+
+ROOM = Table("room", {"connection": TEXT, "day": TEXT, "left": WHOLE}, key=("connection", "day"))
+"""How many slots a day still has, where that is known to be none: lets a planner step over full days."""
+
+READING = Table(
+    "reading",
+    {"story": TEXT, "connection": TEXT, "account": TEXT, "published_at": INSTANT, "body": TEXT},
+    key=("story",),
+    indexes=(("connection", "published_at"), ("account", "published_at")),
+)
+"""One published post's last metrics, which engagement and weights read; `body` is JSON."""
+
+VAULT = Table(
+    "vault",
+    {"connection": TEXT, "purpose": TEXT, "version": WHOLE, "ciphertext": BYTES},
+    key=("connection", "purpose", "version"),
+)
+PARKED_BODY = Table("parked_body", {"id": TEXT, "body": BYTES, "subject": TEXT}, key=("id",))
+BUDGET = Table(
+    "budget",
+    {"connection": TEXT, "window": TEXT, "starts_at": INSTANT, "used": WHOLE, "calls_max": WHOLE},
+    key=("connection", "window", "starts_at"),
+)
+CHECKPOINT = Table("checkpoint", {"service": TEXT, "position": WHOLE}, key=("service",))
+HELD = Table(
+    "held",
+    {"service": TEXT, "key": TEXT, "position": WHOLE, "tries": WHOLE, "next_at": INSTANT, "reason": TEXT},
+    key=("service", "key", "position"),
+)
+LEASE = Table("lease", {"name": TEXT, "holder": TEXT, "until": INSTANT, "epoch": WHOLE}, key=("name",))
+HOUSE = Table("house", {"name": TEXT, "body": TEXT}, key=("name",))
+"""A few single values of the house itself, such as the origin of a scaled clock; JSON."""
+
+TABLES: tuple[Table, ...] = (
+    ALARM, READY, LINE, WAITING, ROOM, READING, VAULT, PARKED_BODY, BUDGET, CHECKPOINT, HELD, LEASE, HOUSE,
+)  # fmt: skip
