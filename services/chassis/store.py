@@ -48,6 +48,27 @@ class Say:
     facts: Sequence[Draft]
 
 
+class CheckpointMoved(Conflict):
+    """The reader's checkpoint is not where this append expected it: an earlier fact of the same page failed."""
+
+    def __init__(self, service: str, expected: int, found: int) -> None:
+        super().__init__(f"{service} has read to {found}, not {expected}")
+        self.service, self.expected, self.found = service, expected, found
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A service has taken the fact at `position`, and everything up to `before` before it (D1).
+
+    The store refuses the append when the checkpoint is not at `before`, so facts may be handled side by side and
+    still be taken in order, exactly once.
+    """
+
+    service: str
+    before: int
+    position: int
+
+
 @dataclass(frozen=True, slots=True)
 class Append:
     """One caller's all-or-nothing.
@@ -60,6 +81,7 @@ class Append:
     still: Mapping[str, int] = field(default_factory=dict)
     fence: tuple[str, int] | None = None
     rows: Sequence[Write] = ()
+    read: Read | None = None
 
 
 class Decider(Protocol[S]):
