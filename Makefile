@@ -18,7 +18,11 @@ $(READY): deploy/lock/requirements.lock pyproject.toml
 check: setup  ## lint, types, house rules, catalogue up to date
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	$(PY) -m services.catalogue --check
 	$(PY) -m pytest tests/test_tidy.py
+
+catalogue: setup  ## write events/contract/ anew from the facts
+	$(PY) -m services.catalogue
 
 test: setup  ## the tests; ALL=1 makes an absent part red
 	$(PY) -m pytest
