@@ -1,0 +1,94 @@
+"""`distribution account ...` and `distribution connect ...`: client accounts and their channels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from services.commands.client import change, fail, get, say, show
+
+app = typer.Typer(no_args_is_help=True, help="Client accounts: zone, mode, caps, approval, UTM.")
+connect = typer.Typer(no_args_is_help=True, help="Connecting channels, and what is connected.")
+Output = Annotated[str, typer.Option("--output", help="text or json")]
+
+
+@app.command("list")
+def list_accounts(output: Output = "text") -> None:
+    """Every account this key may see."""
+    show(get("/v1/accounts"), output, ("id", "name", "zone", "mode"))
+
+
+@app.command("show")
+def show_account(account: str, output: Output = "text") -> None:
+    """One account's whole document."""
+    show(get(f"/v1/accounts/{account}"), output)
+
+
+@app.command("set")
+def set_account(
+    account: str,
+    zone: str | None = None,
+    name: str | None = None,
+    mode: str | None = None,
+    owner: str | None = None,
+    file: Annotated[Path | None, typer.Option(help="a whole document as JSON; replaces what is there")] = None,
+    version: str | None = None,
+    output: Output = "text",
+) -> None:
+    """Create an account or change some of its choices."""
+    if file is not None:
+        try:
+            document = json.loads(file.read_text())
+        except (OSError, ValueError) as error:
+            fail(f"{file} is not a JSON document: {error}", 2)
+        show(change("PUT", f"/v1/accounts/{account}", document, version), output)
+        return
+    choices = {"zone": zone, "name": name, "mode": mode, "owner": owner}
+    given = {key: value for key, value in choices.items() if value is not None}
+    if not given:
+        fail("name at least one choice, such as --zone Europe/Berlin", 2)
+    known = any(item["id"] == account for item in get("/v1/accounts")["items"])
+    method, body = ("PATCH", given) if known else ("PUT", {"id": account, **given})
+    show(change(method, f"/v1/accounts/{account}", body, version), output)
+
+
+@connect.command("list")
+def list_connections(account: str, output: Output = "text") -> None:
+    """Status, expiry, budget used and left, and held posts of every connection."""
+    show(get(f"/v1/accounts/{account}/connections"), output, ("id", "channel", "status", "expires_at", "held"))
+
+
+@connect.command("channel")
+def connect_channel(account: str, channel: str) -> None:
+    """Print the address at which the channel asks for consent; open it in a browser."""
+    typer.echo(change("POST", f"/v1/accounts/{account}/connections/{channel}/authorize")["authorize_url"])
+    say("open this address and agree; the channel then becomes Active")
+
+
+@connect.command("blog")
+def connect_blog(
+    account: str,
+    site: str,
+    user: str,
+    key: Annotated[str, typer.Option(prompt=True, hide_input=True, help="application password")],
+    cms: str = "wordpress",
+    output: Output = "text",
+) -> None:
+    """Connect a blog by its CMS key, checked by a harmless call first (S7)."""
+    body: dict[str, Any] = {"cms": cms, "site": site, "user": user, "key": key}
+    show(change("PUT", f"/v1/accounts/{account}/connections/blog", body), output)
+
+
+@connect.command("check")
+def check(connection: str, output: Output = "text") -> None:
+    """A harmless call that shows whether the grant still works."""
+    show(change("POST", f"/v1/connections/{connection}/check"), output)
+
+
+@connect.command("drop")
+def drop(connection: str, output: Output = "text") -> None:
+    """Disconnect; queued posts are held."""
+    show(change("DELETE", f"/v1/connections/{connection}"), output)

@@ -1,0 +1,154 @@
+"""One person's or program's way to a running house: its address, its key, and how an answer is shown.
+
+JSON alone goes to stdout; progress and errors go to stderr. Exit codes: 0 done, 1 failed, 2 usage, 3 partly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import aiohttp
+import typer
+from rich.console import Console
+from rich.table import Table
+
+FAILED, USAGE, PARTLY = 1, 2, 3
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def clean(text: object) -> str:
+    """Text of others shown in a terminal: escapes and direction tricks are taken out (A26)."""
+    return _CONTROL.sub("", str(text))
+
+
+def say(text: str) -> None:
+    """One line of progress, on stderr."""
+    typer.echo(clean(text), err=True)
+
+
+def fail(text: str, code: int = FAILED) -> NoReturn:
+    say(text)
+    raise typer.Exit(code)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def complaint(self) -> str:
+        if isinstance(self.body, dict):
+            code, detail = self.body.get("code", self.status), self.body.get("detail") or self.body.get("title", "")
+            return f"{code}: {detail}"
+        return f"the house answered {self.status}"
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Where a running house answers, and the key it is asked with."""
+
+    address: str
+    key: str = field(repr=False)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        params: Mapping[str, Any] | None = None,
+        version: str | None = None,
+    ) -> Reply:
+        return asyncio.run(self._call(method, path, body, params, version))
+
+    async def _call(
+        self, method: str, path: str, body: Any, params: Mapping[str, Any] | None, version: str | None
+    ) -> Reply:
+        headers = {"Authorization": f"Bearer {self.key}"}
+        if method != "GET":
+            headers["Idempotency-Key"] = str(uuid.uuid4())
+        if version is not None:
+            headers["If-Match"] = version
+        asked = {name: str(value) for name, value in (params or {}).items() if value is not None}
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session,
+                session.request(method, self.address + path, json=body, params=asked, headers=headers) as answer,
+            ):
+                raw = await answer.read()
+                return Reply(answer.status, _read(raw), dict(answer.headers))
+        except aiohttp.ClientError as error:
+            fail(f"the house at {self.address} does not answer ({error}); start it with `make up`")
+
+
+def _read(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return raw.decode("utf-8", "replace")
+
+
+def house() -> House:
+    """The house of `DISTRIBUTION_API` and `DISTRIBUTION_KEY`, else the one whose `up.json` lies in the data folder."""
+    address, key = os.environ.get("DISTRIBUTION_API"), os.environ.get("DISTRIBUTION_KEY")
+    if address and key:
+        return House(address.rstrip("/"), key)
+    note = Path(os.environ.get("DISTRIBUTION_DATA_DIR", "var")) / "up.json"
+    try:
+        up = json.loads(note.read_text())
+    except (OSError, ValueError):
+        fail(f"no running house found: {note} is not there. Start one with `make up`, or set DISTRIBUTION_API and _KEY")
+    return House(up["page"].rstrip("/"), up["api_key"])
+
+
+def get(path: str, **params: Any) -> Any:
+    """What the house answers to a question; a no ends the command with its reason."""
+    reply = house().call("GET", path, params=params)
+    return reply.body if reply.ok else fail(reply.complaint)
+
+
+def change(method: str, path: str, body: Any = None, version: str | None = None) -> Any:
+    """Ask for a change; 202 is said to be only asked."""
+    reply = house().call(method, path, body=body, version=version)
+    if not reply.ok:
+        fail(reply.complaint)
+    if reply.status == 202:
+        say("asked; not yet decided")
+    return reply.body
+
+
+def show(body: Any, output: str, columns: Sequence[str] = ()) -> None:
+    """The answer as JSON, or as a table or list for people."""
+    if output == "json":
+        typer.echo(json.dumps(body, indent=1, ensure_ascii=False))
+        return
+    items = body.get("items") if isinstance(body, dict) else body
+    if isinstance(items, list) and columns:
+        table = Table(*columns, box=None, pad_edge=False)
+        for item in items:
+            table.add_row(*(clean(_cell(item, column)) for column in columns))
+        Console().print(table)
+    elif isinstance(body, dict):
+        for name, value in body.items():
+            typer.echo(f"{name}: {clean(value if not isinstance(value, dict | list) else json.dumps(value))}")
+    else:
+        typer.echo(clean(body))
+
+
+def _cell(item: Any, column: str) -> Any:
+    value = item.get(column) if isinstance(item, dict) else item
+    return "" if value is None else value

@@ -1,0 +1,100 @@
+"""What operators and SREs do: parked messages, views, replays, keys, the kill switch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from services.commands.client import change, fail, get, say, show
+
+Output = Annotated[str, typer.Option("--output", help="text or json")]
+parked = typer.Typer(no_args_is_help=True, help="Messages that could not become a post.")
+views = typer.Typer(no_args_is_help=True, help="Projections: rebuild them, check them.")
+keys = typer.Typer(no_args_is_help=True, help="API keys.")
+
+
+@parked.command("list")
+def list_parked(output: Output = "text") -> None:
+    """Every parked message with its reason."""
+    show(get("/v1/parked"), output, ("id", "code", "reason", "parked_at"))
+
+
+@parked.command("show")
+def show_parked(message: str, output: Output = "text") -> None:
+    """One parked message: the reason and how it begins."""
+    found = [item for item in get("/v1/parked")["items"] if item["id"] == message]
+    show(found[0] if found else fail(f"no parked message is called {message}"), output)
+
+
+@parked.command("redrive")
+def redrive(
+    message: str,
+    body: Annotated[Path | None, typer.Option(help="a mended body to offer instead")] = None,
+    discard: bool = False,
+    output: Output = "text",
+) -> None:
+    """Offer it again, mended or as it was."""
+    asked: dict[str, Any] = {"discard": True} if discard else {}
+    if body is not None:
+        asked["body"] = body.read_text()
+    show(change("POST", f"/v1/parked/{message}/redrive", asked), output)
+
+
+@views.command()
+def rebuild(name: str, output: Output = "text") -> None:
+    """Fold a view from the whole log beside the old one, and swap."""
+    show(change("POST", f"/v1/views/{name}/rebuild"), output)
+
+
+@views.command()
+def check(name: str, output: Output = "text") -> None:
+    """Compare a view with what the log says; a wrong cell is named and the exit code is 1."""
+    body = get(f"/v1/views/{name}/check")
+    show(body, output)
+    if not body.get("equal"):
+        raise typer.Exit(1)
+
+
+@keys.command("list")
+def list_keys(output: Output = "text") -> None:
+    """Every key's prefix, role and accounts; never the key."""
+    show(get("/v1/keys"), output, ("prefix", "role", "accounts", "name"))
+
+
+@keys.command()
+def issue(role: str, account: list[str] | None = None, name: str = "", output: Output = "text") -> None:
+    """A new key, shown once."""
+    show(change("POST", "/v1/keys", {"role": role, "accounts": account, "name": name}), output)
+
+
+@keys.command()
+def revoke(prefix: str, output: Output = "text") -> None:
+    """End a key."""
+    show(change("DELETE", f"/v1/keys/{prefix}"), output)
+
+
+def replay(
+    account: str | None = None,
+    since: Annotated[int, typer.Option("--from", help="first position")] = 1,
+    until: Annotated[int | None, typer.Option("--until", help="last position")] = None,
+    type_: Annotated[str | None, typer.Option("--type", help="such as publisher.post_published")] = None,
+    dry: bool = False,
+    output: Output = "text",
+) -> None:
+    """Offer facts of the log again on `replay.<id>.>`; it never calls a channel and changes no post (S47)."""
+    asked = {"account": account, "from": since, "until": until, "type": type_, "dry": dry}
+    body = {name: value for name, value in asked.items() if value is not None}
+    show(change("POST", "/v1/replays", body), output)
+
+
+def pause(scope: str = "all", reason: str = "", output: Output = "text") -> None:
+    """No new call for everything, one channel or one account, until resumed; survives a restart."""
+    show(change("POST", "/v1/house/pause", {"scope": scope, "reason": reason}), output)
+    say("calls already open are finished; queued posts wait")
+
+
+def resume(scope: str = "all", output: Output = "text") -> None:
+    """Publish again; posts that became too late meanwhile are planned anew (S20)."""
+    show(change("POST", "/v1/house/resume", {"scope": scope}), output)

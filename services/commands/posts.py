@@ -1,0 +1,167 @@
+"""`distribution posts ...`: everything a person can do with a post in the dashboard (S48)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from services.commands.client import PARTLY, change, fail, get, house, say, show
+
+app = typer.Typer(no_args_is_help=True, help="The queue: list, explain, move, retry, settle.")
+Output = Annotated[str, typer.Option("--output", help="text or json")]
+Version = Annotated[str | None, typer.Option("--version", help="only if the post is still at this version")]
+COLUMNS = ("id", "channel", "status", "reason", "scheduled_at", "published_at", "tries", "error")
+
+
+@app.command("list")
+def list_posts(
+    account: str | None = None,
+    status: str | None = None,
+    channel: str | None = None,
+    bucket: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+    output: Output = "text",
+) -> None:
+    """The queue, filtered as on the page."""
+    filters: dict[str, Any] = {"from": since, "to": until}
+    body = get(
+        "/v1/posts",
+        account=account,
+        status=status,
+        channel=channel,
+        bucket=bucket,
+        limit=limit,
+        cursor=cursor,
+        **filters,
+    )
+    show(body, output, COLUMNS)
+
+
+@app.command()
+def counts(account: str | None = None, channel: str | None = None, output: Output = "text") -> None:
+    """How many posts there are in each status."""
+    show(get("/v1/posts/counts", account=account, channel=channel), output)
+
+
+@app.command("show")
+def show_post(post: str, timeline: bool = False, output: Output = "text") -> None:
+    """One post; with --timeline its facts in order."""
+    if timeline:
+        show(get(f"/v1/posts/{post}/timeline"), output, ("position", "type", "happened_at", "actor"))
+    else:
+        show(get(f"/v1/posts/{post}"), output)
+
+
+@app.command()
+def why(post: str, output: Output = "text") -> None:
+    """How its slot was chosen: the mode, the slots considered, the ones refused (S21)."""
+    show(get(f"/v1/posts/{post}/why"), output)
+
+
+@app.command()
+def retry(posts: list[str], version: Version = None, output: Output = "text") -> None:
+    """Try failed posts again, after the cause is mended (S30); up to 50 at once."""
+    _each("retry", posts, version, output)
+
+
+@app.command()
+def cancel(posts: list[str], version: Version = None, output: Output = "text") -> None:
+    """Take posts out of the queue; up to 50 at once."""
+    _each("cancel", posts, version, output)
+
+
+@app.command()
+def reschedule(
+    posts: list[str],
+    at: str | None = None,
+    not_before: str | None = None,
+    version: Version = None,
+    output: Output = "text",
+) -> None:
+    """Move posts: one to an exact time with --at, any number to the next slots with --not-before."""
+    if at is not None and len(posts) > 1:
+        fail("--at moves one post; use --not-before for several", 2)
+    if at is not None:
+        show(change("POST", f"/v1/posts/{posts[0]}/reschedule", {"at": at}, version), output)
+    else:
+        _each("reschedule", posts, version, output, {"not_before": not_before} if not_before else {})
+
+
+@app.command()
+def edit(
+    post: str,
+    text: str | None = None,
+    title: str | None = None,
+    link: str | None = None,
+    version: Version = None,
+    output: Output = "text",
+) -> None:
+    """Change the content of a post that has no attempt open (S28)."""
+    body = {name: value for name, value in (("text", text), ("title", title), ("link", link)) if value is not None}
+    show(change("PATCH", f"/v1/posts/{post}", body, version), output)
+
+
+@app.command()
+def approve(post: str, output: Output = "text") -> None:
+    """Let a waiting post into the queue (S40)."""
+    show(change("POST", f"/v1/posts/{post}/approve"), output)
+
+
+@app.command()
+def reject(post: str, comment: str, output: Output = "text") -> None:
+    """Send a waiting post back to Production with a comment (S41)."""
+    show(change("POST", f"/v1/posts/{post}/reject", {"comment": comment}), output)
+
+
+@app.command()
+def settle(
+    post: str, verdict: str, post_id: str | None = None, url: str | None = None, output: Output = "text"
+) -> None:
+    """Decide an unknown outcome: `published` with --post-id or --url, or `send_again` (S35)."""
+    body = {"as": verdict, "channel_post_id": post_id, "url": url}
+    show(
+        change("POST", f"/v1/posts/{post}/settle", {name: value for name, value in body.items() if value is not None}),
+        output,
+    )
+
+
+@app.command("import")
+def import_posts(file: Path) -> None:
+    """Hand the CloudEvents of a file (one a line) to the house as if Production had said them."""
+    from services.commands.producer import hand_over  # the NATS client is heavy; only this command needs it
+
+    done, refused = hand_over(file)
+    say(f"{done} handed over, {refused} refused")
+    if refused:
+        raise typer.Exit(PARTLY)
+
+
+@app.command()
+def undo(bulk: str, output: Output = "text") -> None:
+    """Restore what a bulk change did to posts that are still unsent."""
+    _bulk(change("POST", f"/v1/bulks/{bulk}/undo"), output)
+
+
+def _each(action: str, posts: list[str], version: str | None, output: str, more: dict[str, Any] | None = None) -> None:
+    if len(posts) == 1:
+        show(change("POST", f"/v1/posts/{posts[0]}/{action}", more or {}, version), output)
+        return
+    reply = house().call(
+        "POST", "/v1/posts/bulk", body={"action": action, "posts": [{"id": post} for post in posts], **(more or {})}
+    )
+    if not reply.ok:
+        fail(reply.complaint)
+    _bulk(reply.body, output)
+
+
+def _bulk(body: dict[str, Any], output: str) -> None:
+    """Each item has its own outcome (S25); some refused is exit 3."""
+    show(body, output, ("id", "done", "problem"))
+    done = [item["done"] for item in body["items"]]
+    if not all(done):
+        raise typer.Exit(PARTLY if any(done) else 1)
