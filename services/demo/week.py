@@ -1,0 +1,109 @@
+"""A week as a file: one object a line, each with the instant at which it happens (`deploy/examples/week.jsonl`).
+
+{"at", "post": <CloudEvent>, "ends": <status, or "parked">, "code"?}   Production approves a post
+{"at", "channel", "weather": {...}}                                   something goes wrong outside
+{"at", "do": {"method", "path", "body"?, "expect"?}}                  a person asks the house for something
+{"at", "connect": {"account", "channel"}}                             a person connects a channel
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+Ends = Literal[
+    "awaiting_approval", "pending", "scheduled", "published", "failed", "cancelled", "rejected", "parked"
+]  # S23, and what never became a post
+
+
+class _Line(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    at: AwareDatetime
+
+
+class Approved(_Line):
+    post: Any
+    ends: Ends
+    code: str | None = None
+
+    @property
+    def story(self) -> str | None:
+        """`<account>.<post>`; None when the message is too broken to have one."""
+        data = self.post.get("data") if isinstance(self.post, dict) else None
+        if not isinstance(data, dict) or "account" not in data or "post" not in data:
+            return None
+        return f"{data['account']}.{data['post']}"
+
+    @property
+    def channel(self) -> str | None:
+        data = self.post.get("data") if isinstance(self.post, dict) else None
+        return data.get("channel") if isinstance(data, dict) else None
+
+    @property
+    def text(self) -> str:
+        data = self.post.get("data") if isinstance(self.post, dict) else None
+        return str(data.get("text", "")) if isinstance(data, dict) else ""
+
+
+class Weather(_Line):
+    channel: str
+    weather: dict[str, Any]
+
+
+class Request(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    method: str
+    path: str
+    body: Any = None
+    expect: int = 200
+
+
+class Do(_Line):
+    do: Request
+
+
+class ConnectTo(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    account: str
+    channel: str
+
+
+class Connect(_Line):
+    connect: ConnectTo
+
+
+Line = Approved | Weather | Do | Connect
+_LINE: TypeAdapter[Line] = TypeAdapter(Annotated[Line, Field(union_mode="smart")])
+
+
+class WeekUnreadable(Exception):
+    """A line of the file is not one of the four kinds; names the line and the mend."""
+
+
+def read(path: Path) -> list[Line]:
+    """The lines in the order they happen; lines of one instant keep the file's order."""
+    return sorted(_lines(path), key=_at)
+
+
+def _at(line: Line) -> datetime:
+    return line.at
+
+
+def _lines(path: Path) -> Iterator[Line]:
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise WeekUnreadable(f"{path} cannot be read: {error.strerror}") from error
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            yield _LINE.validate_json(line)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise WeekUnreadable(f"{path} line {number}: {where}: {first['msg']}; correct this line") from error
