@@ -12,7 +12,10 @@ FailureClass = Literal["transient", "permission", "revoked", "content", "duplica
 
 
 class AttemptStarted(Fact, type="publisher.attempt_started"):
-    """Durable before the call (D9): until `deadline` bytes may leave; `marker` and `tier` say how it will be found."""
+    """Durable before the call (D9): until `deadline` bytes may leave; `marker` and `tier` say how it will be found.
+
+    `tries` are those already used up when it started: a person's Retry begins at 0 again (S29, S30).
+    """
 
     round: int
     attempt: int
@@ -24,6 +27,7 @@ class AttemptStarted(Fact, type="publisher.attempt_started"):
     marker: str
     tier: Literal["A", "B", "C", "R"]
     credential_version: int
+    tries: int = 0
 
 
 class AttemptFailed(Fact, type="publisher.attempt_failed"):
@@ -39,7 +43,10 @@ class AttemptFailed(Fact, type="publisher.attempt_failed"):
 
 
 class AttemptUnclear(Fact, type="publisher.attempt_unclear"):
-    """Nobody knows yet whether it went out; it is looked up at `look_at` (S35)."""
+    """Nobody knows yet whether it went out; it is looked up at `look_at` (S35).
+
+    `duplicate`: the channel says it has this already. Then absence is no reason to send again, but the end (F9).
+    """
 
     round: int
     attempt: int
@@ -48,6 +55,7 @@ class AttemptUnclear(Fact, type="publisher.attempt_unclear"):
     detail: str
     answered_at: datetime
     look_at: datetime
+    duplicate: bool = False
 
 
 class RateLimited(Fact, type="publisher.rate_limited"):

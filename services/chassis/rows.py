@@ -35,10 +35,14 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Write one whole row, over the one with the same key if there is one; absent columns become None."""
+    """Write one whole row, over the one with the same key if there is one; absent columns become None.
+
+    With `over` False a row that is there already stays as it is: whoever comes second has made sure, and no more.
+    """
 
     table: Table
     row: Mapping[str, Value]
+    over: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +111,23 @@ READY = Table(
 LINE = Table(
     "line",
     {"connection": TEXT, "account": TEXT, "channel": TEXT, "epoch": WHOLE, "holder": TEXT, "lease_until": INSTANT,
-     "not_before": INSTANT, "head_turn": WHOLE},
+     "not_before": INSTANT, "head_turn": WHOLE, "last_turn": WHOLE, "joined": TEXT},
     key=("connection",),
-    indexes=(("channel", "head_turn"),),
+    indexes=(("channel", "head_turn"), ("account",)),
 )  # fmt: skip
-"""One connection's line: one attempt in flight; `head_turn` is the first waiting turn, None when nobody waits."""
+"""One connection's line: one attempt in flight; `head_turn` is the first waiting turn, None when nobody waits.
+
+`last_turn` is the last one given out. `joined` is a new mark whenever a post joins, so that a lane that found nobody
+waiting closes the line only if nobody has joined since it looked.
+"""
+
+LOOKING = Table(
+    "looking",
+    {"story": TEXT, "connection": TEXT, "channel": TEXT, "due_at": INSTANT, "holder": TEXT, "lease_until": INSTANT},
+    key=("story",),
+    indexes=(("channel", "due_at"),),
+)
+"""An unclear attempt due to be looked up. A look makes nothing visible, so it takes a lane but never the line (D10)."""
 
 WAITING = Table(
     "waiting", {"connection": TEXT, "turn": WHOLE, "story": TEXT}, key=("story",), indexes=(("connection", "turn"),)
@@ -151,5 +167,5 @@ HOUSE = Table("house", {"name": TEXT, "body": TEXT}, key=("name",))
 """A few single values of the house itself, such as the origin of a scaled clock; JSON."""
 
 TABLES: tuple[Table, ...] = (
-    ALARM, READY, LINE, WAITING, ROOM, READING, VAULT, PARKED_BODY, BUDGET, CHECKPOINT, HELD, LEASE, HOUSE,
+    ALARM, READY, LINE, LOOKING, WAITING, ROOM, READING, VAULT, PARKED_BODY, BUDGET, CHECKPOINT, HELD, LEASE, HOUSE,
 )  # fmt: skip

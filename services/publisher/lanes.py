@@ -1,0 +1,144 @@
+"""Ready posts onto free lanes, fairly: 64 a channel, one attempt in flight per connection (D11).
+
+A free lane claims the free line whose turn comes first, or an attempt that is due to be looked up; it refills as soon
+as it is empty. A lane that crashes loses its lease, and the `look` alarm finds what it left open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from events.channels import ATTEMPT_LIFE
+from services.channels.adapter import Adapter, Credential, Http
+from services.chassis.rows import LINE, LOOKING, Change, Claim, Pick, Row, Table
+from services.chassis.store import Append, FenceLost, Store
+from services.publisher.looking import Looking
+from services.publisher.outside import Dress, Outside
+from services.publisher.sending import Sending, renewed
+
+LEASE = timedelta(seconds=10)
+RENEW_EVERY_S = 3.0
+LOOK_ROUND_EVERY_S = 1.0
+"""When no bell rings, lanes look for work once a second (D1)."""
+
+
+class Lanes:
+    """`wake` is set by whoever wrote rows for the lanes; `busy` counts the calls in flight, for a stepping clock."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        clock: Any,
+        new_id: Callable[[], str],
+        adapters: Mapping[str, Adapter],
+        http_for: Callable[[str], Http],
+        open_credential: Callable[[str], Awaitable[Credential | None]],
+        dress: Dress,
+        lanes_max: int = 64,
+        holder: str = "here",
+        speed: float = 1.0,
+        lease_now: Callable[[], datetime] | None = None,
+    ) -> None:
+        outside = Outside(adapters, http_for, open_credential, dress)
+        self._sending = Sending(store, outside, clock, new_id, ATTEMPT_LIFE * speed)
+        self._looking = Looking(store, outside, clock, new_id)
+        self._store, self._clock, self._holder, self._lanes_max = store, clock, holder, lanes_max
+        self._channels = tuple(adapters)
+        # Leases are about being alive, so they run on elapsed time; processes that share lines share a clock (D7).
+        self._lease_now = lease_now or (lambda: datetime.fromtimestamp(clock.elapsed(), UTC))
+        self._lanes: dict[asyncio.Task[None], tuple[str, Table, Row]] = {}
+        self.wake = asyncio.Event()
+
+    @property
+    def busy(self) -> int:
+        return len(self._lanes)
+
+    async def run(self) -> None:
+        """Refill and renew until cancelled; then the calls in flight are cut, each with its look already set."""
+        renewing = asyncio.create_task(self._renew_forever())
+        try:
+            while True:
+                self.wake.clear()
+                await self.step()
+                await self._bell(LOOK_ROUND_EVERY_S)
+        finally:
+            renewing.cancel()
+            await self.close()
+
+    async def step(self) -> int:
+        """Give every free lane its work; how many pieces of work were begun."""
+        begun = 0
+        for channel in self._channels:
+            room = self._lanes_max - sum(each == channel for each, _, _ in self._lanes.values())
+            for table, work in ((LOOKING, self._looking.at), (LINE, self._sending.first_of)):
+                if room > 0:
+                    for row in await self._claim(table, channel, room):
+                        self._begin(channel, table, row, work)
+                        room, begun = room - 1, begun + 1
+        return begun
+
+    async def quiet(self) -> None:
+        """Work until nothing is left that can be done now: the simulation's next moment, and a test's end."""
+        while await self.step() or self._lanes:
+            if self._lanes:
+                await asyncio.wait(self._lanes, return_when=asyncio.FIRST_COMPLETED)
+
+    async def renew(self) -> None:
+        """Say for every line and look in hand that its lane is alive; a lane that lost its line is cut (I19)."""
+        until = self._lease_now() + LEASE
+        for lane, (_, table, row) in list(self._lanes.items()):
+            try:
+                if table is LINE:
+                    await self._store.append(renewed(row, until))
+                else:
+                    mine = {"story": row["story"], "holder": self._holder}
+                    await self._store.append(Append(rows=[Change(LOOKING, mine, {"lease_until": until})]))
+            except FenceLost:
+                lane.cancel()
+
+    async def close(self) -> None:
+        lanes = list(self._lanes)
+        for lane in lanes:
+            lane.cancel()
+        await asyncio.gather(*lanes, return_exceptions=True)
+
+    def _begin(self, channel: str, table: Table, row: Row, work: Callable[[Row], Awaitable[None]]) -> None:
+        lane: asyncio.Task[None] = asyncio.ensure_future(work(row))  # type: ignore[arg-type]
+        self._lanes[lane] = (channel, table, row)
+        lane.add_done_callback(self._emptied)
+
+    def _emptied(self, lane: asyncio.Task[None]) -> None:
+        del self._lanes[lane]
+        self.wake.set()
+        if not lane.cancelled() and (broken := lane.exception()):
+            asyncio.get_running_loop().call_exception_handler({"message": "a lane broke", "exception": broken})
+
+    async def _claim(self, table: Table, channel: str, room: int) -> Sequence[Row]:
+        """What is free, due, and first; a look among the empty rows spares the claim its write."""
+        lease_now = self._lease_now()
+        upto: dict[str, Any] = {"lease_until": lease_now}
+        if table is LINE:
+            pick = Pick(LINE, {"channel": channel}, upto | {"not_before": self._clock.now()}, {"head_turn": 0},
+                        ("head_turn",), room)  # fmt: skip
+        else:
+            pick = Pick(LOOKING, {"channel": channel}, upto, order=("due_at",), limit=room)
+        if not await self._store.pick(pick):
+            return []
+        taken = {"holder": self._holder, "lease_until": lease_now + LEASE}
+        return await self._store.claim(Claim(pick, taken, raising="epoch" if table is LINE else None))
+
+    async def _renew_forever(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_EVERY_S)
+            await self.renew()
+
+    async def _bell(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self.wake.wait()
+        except TimeoutError:
+            return

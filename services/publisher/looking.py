@@ -1,0 +1,61 @@
+"""One look on a channel for an attempt nobody has settled. It makes nothing visible, so it needs no line (D10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from services.chassis.rows import LOOKING, Drop, Row
+from services.chassis.store import Append, Conflict, Store
+from services.publisher import delivery, settling
+from services.publisher.case import Case, read_case
+from services.publisher.consequences import consequences, look_alarm
+from services.publisher.outside import Outside
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    store: Store
+    outside: Outside
+    clock: Any
+    new_id: Callable[[], str]
+
+    async def at(self, row: Row) -> None:
+        story = str(row["story"])
+        case = await self._settled_enough(story)
+        if case is None or case.attempt is None:
+            return
+        wish = self.outside.wish(case, case.attempt)
+        credential = await self.outside.open_credential(case.due.connection)
+        version = credential.version if credential else 0
+        look = await self.outside.find(case.due.connection, credential, wish, self.clock.now())
+        while True:
+            now = self.clock.now()
+            facts = settling.look(case.state, due=case.due, look=look, credential_version=version, now=now)
+            says = [case.say(facts, at=now, new_id=self.new_id)] if facts else []
+            try:
+                rows = [Drop(LOOKING, {"story": story}), *consequences(story, facts)]
+                await self.store.append(Append(says, rows=rows))
+                return
+            except Conflict:
+                again = await read_case(self.store, story)
+                assert again is not None  # noqa: S101 - it was due, and facts stay
+                case = again
+
+    async def _settled_enough(self, story: str) -> Case | None:
+        """The case when a look is the next step; an attempt left open by a crash is first said to be unclear (I12)."""
+        while True:
+            case, now = await read_case(self.store, story), self.clock.now()
+            step = delivery.next_step(case.state, now) if case else delivery.Done()
+            try:
+                if case is None or not isinstance(step, delivery.Look):
+                    alarm = [look_alarm(story, step.until)] if isinstance(step, delivery.Wait) else []
+                    await self.store.append(Append(rows=[Drop(LOOKING, {"story": story}), *alarm]))
+                    return None
+                facts = settling.abandoned(case.state, now=now)
+                if not facts:
+                    return case
+                await self.store.append(Append([case.say(facts, at=now, new_id=self.new_id)]))
+            except Conflict:
+                continue

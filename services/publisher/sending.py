@@ -1,0 +1,177 @@
+"""One claimed line and its first post: intent, call, outcome, and the line is free again (D9, D11)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from events import AttemptStarted, CredentialRefused, Fact, RateLimited, Told
+from events.subjects import connection_stream
+from services.channels.adapter import Credential
+from services.channels.outcome import Outcome
+from services.chassis.alarms import set_alarm
+from services.chassis.rows import LINE, READY, Change, Pick, Put, Row, Write
+from services.chassis.store import Append, Conflict, FenceLost, Store
+from services.publisher import delivery
+from services.publisher.case import Case, read_case
+from services.publisher.consequences import SERVICE, consequences, retry_alarm
+from services.publisher.outside import Outside
+from services.publisher.turns import free, hold, leave
+
+LOCKED_WAIT = timedelta(minutes=1)
+"""How long a line waits whose credential could not be opened just now: no attempt was begun, so no try is used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    store: Store
+    outside: Outside
+    clock: Any
+    new_id: Callable[[], str]
+    life: timedelta
+
+    async def first_of(self, line: Row) -> None:
+        """Take the line's first post as far as its next step leads, then let the line go."""
+        try:
+            ready = await self._pick_ready(line)
+            if not ready:
+                return await self._let_go(line, [], [])
+            started = await self._begin(line, ready)
+            if started:
+                case, attempt, credential = started
+                wish = self.outside.wish(case, attempt)
+                outcome = await self.outside.publish(case.due.connection, credential, wish, self.clock.now())
+                await self._end(line, ready[0], attempt, outcome)
+        except FenceLost:
+            return  # another lane has the line; an attempt of ours is found by its `look` alarm
+
+    async def _begin(self, line: Row, ready: Sequence[Row]) -> tuple[Case, Told, Credential] | None:
+        """AttemptStarted, durable and guarded by all it relies on; or None, with the line let go."""
+        first, rest = ready[0], ready[1:]
+        story, connection = str(first["story"]), str(first["connection"])
+        credential = await self.outside.open_credential(connection)
+        while True:
+            case = await read_case(self.store, story)
+            if case is None or case.standing is None:
+                await self._let_go(line, [leave(story)], rest)
+                return None
+            facts = self._decide(case, line, credential)
+            starts = bool(facts) and isinstance(facts[0], AttemptStarted)
+            try:
+                if starts and credential is None:
+                    await self._let_go(line, self._locked(connection), ready)
+                elif starts and credential:
+                    told = await self._append(line, case, facts, consequences(story, facts), case.still)
+                    return case, told[0], credential
+                elif facts:
+                    rows = [*consequences(story, facts), *free(line, rest)]
+                    await self._append(line, case, facts, rows, case.still)
+                else:
+                    await self._let_go(line, *self._set_aside(case, ready))
+                return None
+            except FenceLost:
+                raise
+            except Conflict:
+                continue  # a cancel, a disconnect or a pause came first: decide on what is there now
+
+    def _decide(self, case: Case, line: Row, credential: Credential | None) -> Sequence[Fact]:
+        # The vault may hold a newer key than the stream has told yet; the attempt names the one it is sent with.
+        told = case.connection
+        version = max(told.credential_version, credential.version if credential else 0)
+        return delivery.start(
+            case.state,
+            due=case.due,
+            connection=replace(told, credential_version=version),
+            paused=case.paused,
+            now=self.clock.now(),
+            epoch=int(str(line["epoch"])),
+            marker=self.outside.dress(case)[2],
+            life=self.life,
+        )
+
+    def _set_aside(self, case: Case, ready: Sequence[Row]) -> tuple[list[Write], Sequence[Row]]:
+        """Nothing may start. Who waits for a grant or for the switch keeps its place and sets the whole line aside."""
+        step = delivery.next_step(case.state, self.clock.now())
+        waits_in_line = case.paused or step == delivery.Rest("grant")
+        if waits_in_line and not delivery.over(case.state, case.due):
+            return [], []
+        alarm = [retry_alarm(case.story, step.until)] if isinstance(step, delivery.Wait) and not case.state.open else []
+        return [leave(case.story), *alarm], ready[1:]
+
+    def _locked(self, connection: str) -> list[Write]:
+        until = self.clock.now() + LOCKED_WAIT
+        ring = {"ring": "line", "connection": connection}
+        return [hold(connection, until), set_alarm(SERVICE, f"line-{connection}", until, ring)]
+
+    async def _end(self, line: Row, first: Row, attempt: Told, outcome: Outcome) -> None:
+        """The outcome, in one append with the line's freedom; too late for the line, it is only evidence (F5)."""
+        story, started = str(first["story"]), attempt.fact
+        assert isinstance(started, AttemptStarted)  # noqa: S101 - _begin gave it
+        fence_held = True
+        while True:
+            case, now = await read_case(self.store, story), self.clock.now()
+            assert case is not None  # noqa: S101 - it was due, and facts stay
+            facts: Sequence[Fact] = []
+            if fence_held:
+                facts = delivery.settle(case.state, due=case.due, attempt=started.attempt, outcome=outcome, now=now)
+            rows = consequences(story, facts)
+            if not facts:
+                facts = delivery.late(case.state, started=started, outcome=outcome)
+            say = case.say(facts, at=now, new_id=self.new_id, cause=attempt)
+            try:
+                if fence_held:
+                    rows += await self._after(line, first, facts, case)
+                    relied = connection_stream(case.due.connection)
+                    still = {relied: case.still[relied]}
+                    await self.store.append(Append([say], still=still, fence=_fence(line), rows=rows))
+                else:
+                    await self.store.append(Append([say]))
+                return
+            except FenceLost:
+                fence_held = False
+            except Conflict:
+                continue
+
+    async def _after(self, line: Row, first: Row, facts: Sequence[Fact], case: Case) -> list[Write]:
+        """A limited post stays first in its line; a refused one too, and sets the line aside until the grant moves."""
+        line, ready = await self._seen(line), await self._pick_ready(line)
+        match facts[0]:
+            case RateLimited():
+                return [Put(READY, first), *free(line, [first])]
+            case CredentialRefused(credential_version=refused):
+                # A grant that has moved already will not wake the line again.
+                moved = not case.connection.connected or case.connection.credential_version > refused
+                return [Put(READY, first), *free(line, [first] if moved else [])]
+            case _:
+                return free(line, ready)
+
+    async def _pick_ready(self, line: Row) -> Sequence[Row]:
+        return await self.store.pick(
+            Pick(READY, where={"connection": line["connection"]}, order=("turn", "due_at"), limit=2)
+        )
+
+    async def _seen(self, line: Row) -> Row:
+        """The line with the mark of whoever joined last, read before looking who is next."""
+        now = await self.store.pick(Pick(LINE, where={"connection": line["connection"]}))
+        return {**line, "joined": now[0]["joined"]} if now else line
+
+    async def _append(
+        self, line: Row, case: Case, facts: Sequence[Fact], rows: list[Write], still: Any
+    ) -> Sequence[Told]:
+        say = case.say(facts, at=self.clock.now(), new_id=self.new_id)
+        return await self.store.append(Append([say], still=still, fence=_fence(line), rows=rows))
+
+    async def _let_go(self, line: Row, rows: list[Write], rest: Sequence[Row]) -> None:
+        await self.store.append(Append(fence=_fence(line), rows=[*rows, *free(line, rest)]))
+
+
+def _fence(line: Row) -> tuple[str, int]:
+    return str(line["connection"]), int(str(line["epoch"]))
+
+
+def renewed(line: Row, until: Any) -> Append:
+    """The lane is alive and still has its line."""
+    where = {"connection": line["connection"], "epoch": line["epoch"]}
+    return Append(fence=_fence(line), rows=[Change(LINE, where, {"lease_until": until})])

@@ -1,0 +1,133 @@
+"""An attempt whose outcome is unknown: it settles, is looked up on the channel, and only then may anything be sent.
+
+    unclear -> looked up -> published      found: with the real id
+                  |-------> waiting        absent where absence is proof: the next of 1, 5, 25 minutes
+                  |-------> looked up      absent once where the list is weak, or the look itself failed
+                  '-------> unknown        cannot be settled by looking: a person, shown the evidence, decides
+
+The state is delivery.py's: both tell of one stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+from events import (
+    AttemptUnclear,
+    CredentialRefused,
+    DeliveryReturned,
+    Fact,
+    LookedUp,
+    OutcomeUnknown,
+    PostDue,
+)
+from events.channels import BACKOFF, HOLD_MAX
+from services.channels.outcome import Absent, Found, Look, LookFailed
+from services.publisher.attempt import Open, facts_of, failed, published, settled_after, unclear
+from services.publisher.delivery import State
+from services.publisher.sentences import DISPLAY, said_no
+
+ABSENCE_PROVES = frozenset("AB")
+"""Tiers whose look-up, once settled, may be believed when it finds nothing; never C after silence (D10)."""
+APART = timedelta(seconds=15)
+"""Two looks at a weak list are at least this far apart, however late the first one was."""
+
+
+def abandoned(state: State, *, now: datetime) -> Sequence[Fact]:
+    """An attempt found open with nobody behind it, as after a crash: it settles from its send deadline (I12)."""
+    if not state.open or state.open.unclear or state.unknown or now < state.open.look_at:
+        return []
+    started = state.open.started
+    return [unclear(started, "no_answer", None, "The answer was never recorded.", started.deadline)]
+
+
+def look(state: State, *, due: PostDue, look: Look, credential_version: int, now: datetime) -> Sequence[Fact]:
+    """What a look on the channel means for the unclear attempt. Nothing, when it is settled already."""
+    if not state.open or not state.open.unclear or state.unknown:
+        return []
+    attempt, told = state.open, state.open.unclear
+    here = {"round": attempt.started.round, "attempt": attempt.started.attempt, "look": attempt.looks + 1}
+    match look:
+        case Found():
+            seen = LookedUp(**here, found=True, channel_post_id=look.channel_post_id, url=look.url)
+            live = published(attempt.started, due, look.channel_post_id, look.url, told.answered_at, "look_up")
+            return [seen, live]
+        case Absent():
+            return _absent(attempt, told, here, now)
+        case LookFailed():
+            return _look_failed(attempt, look, here, credential_version, now)
+
+
+def _absent(attempt: Open, told: AttemptUnclear, here: dict[str, int], now: datetime) -> Sequence[Fact]:
+    channel = facts_of(attempt.started.connection)
+    settled = settled_after(channel, told.answered_at, answered=told.http_status is not None)
+    enough = attempt.absent + 1 >= channel.looks and now >= settled
+    if not enough:
+        again = max(settled, now + APART)
+        return [LookedUp(**here, found=False, look_again_at=again)]
+    seen = LookedUp(**here, found=False)
+    if attempt.started.tier not in ABSENCE_PROVES:
+        return [seen, _unknown(attempt, told, attempt.looks + 1)]
+    if told.duplicate:
+        # The channel refuses to take it again and shows it nowhere: known not to be live, known not to become so.
+        started = attempt.started
+        return [seen, said_no(started.connection, started.round, "duplicate", told.code, told.http_status,
+                              told.detail, started.tries + 1)]  # fmt: skip
+    return [seen, *failed(attempt, told.code, told.http_status, told.detail, at=told.answered_at, not_before=now)]
+
+
+def _look_failed(
+    attempt: Open, look: LookFailed, here: dict[str, int], credential_version: int, now: datetime
+) -> Sequence[Fact]:
+    """A failed look proves nothing: again after 1, 5, 25 minutes, or when told; after that a person."""
+    told = attempt.unclear
+    assert told is not None  # noqa: S101 - look() has asked
+    detail = f"{look.code}: {look.detail}" if look.detail else look.code
+    if attempt.looks_failed >= len(BACKOFF):
+        return [LookedUp(**here, found=None, detail=detail), _unknown(attempt, told, attempt.looks + 1)]
+    again = now + BACKOFF[attempt.looks_failed]
+    if look.until:
+        again = min(max(again, look.until), now + HOLD_MAX)
+    seen = LookedUp(**here, found=None, detail=detail, look_again_at=again)
+    if not look.auth:
+        return [seen]
+    started = attempt.started
+    refused = CredentialRefused(round=started.round, attempt=started.attempt, connection=started.connection,
+                                credential_version=credential_version, code=look.code)  # fmt: skip
+    # The look is said last, so that whoever folds the stream sees the attempt still being looked up.
+    return [refused, seen]
+
+
+def _unknown(attempt: Open, told: AttemptUnclear, looks: int) -> OutcomeUnknown:
+    started = attempt.started
+    channel = DISPLAY[facts_of(started.connection).name]
+    evidence = (
+        f"Attempt {started.attempt} ended without a clear answer at {told.answered_at:%Y-%m-%d %H:%M:%S} UTC "
+        f"({told.code}). {channel} was looked at {looks} times for {started.marker}, which settled nothing. "
+        "Look there yourself: if it is live, say where; if it is not, send it again."
+    )
+    return OutcomeUnknown(round=started.round, attempt=started.attempt, evidence=evidence)
+
+
+def settle_asked(
+    state: State,
+    *,
+    due: PostDue,
+    verdict: Literal["published", "send_again"],
+    channel_post_id: str | None,
+    url: str | None,
+    now: datetime,
+) -> Sequence[Fact]:
+    """A person's verdict on an unknown outcome. Nothing, when there is none to judge."""
+    if not state.unknown or not state.open or state.ended:
+        return []
+    started = state.open.started
+    if verdict == "send_again":
+        return [DeliveryReturned(round=started.round, reason="send_again", tries=state.tries)]
+    post_id = channel_post_id or url
+    if not post_id:
+        return []
+    at = state.open.unclear.answered_at if state.open.unclear else now
+    return [published(started, due, post_id, url, at, "person")]

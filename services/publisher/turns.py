@@ -1,0 +1,103 @@
+"""Whose turn it is: the rows of ready posts and of lines, as they are written (D11).
+
+A *turn* is fair: an account that floods a channel waits behind its own posts, since each of them takes the turn after
+its last, while a newcomer starts at the turn the channel is serving. A line that nobody waits in has no `head_turn`,
+so ten thousand posts behind a limited or refused line cost a lane nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from events import PostDue
+from events.channels import account_of, channel_of
+from services.chassis.rows import LINE, READY, Change, Drop, Pick, Put, Row, Write
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """A post that becomes ready, and the fresh mark its line will carry."""
+
+    story: str
+    due: PostDue
+    mark: str
+
+
+def account_lines(connection: str) -> Pick:
+    """The account's lines on this channel: mostly one."""
+    return Pick(LINE, where={"account": account_of(connection), "channel": channel_of(connection)})
+
+
+def first_line(connection: str) -> Pick:
+    """The line whose turn comes first on this channel."""
+    return Pick(LINE, where={"channel": channel_of(connection)}, since={"head_turn": 0}, order=("head_turn",), limit=1)
+
+
+def first_ready(connection: str) -> Pick:
+    return Pick(READY, where={"connection": connection}, order=("turn", "due_at"), limit=1)
+
+
+def fair_turn(lines: Sequence[Row], first: Sequence[Row]) -> int:
+    """The turn after the account's last one that still waits, and never before the channel's current one."""
+    waiting = [_whole(line["last_turn"]) + 1 for line in lines if line["head_turn"] is not None]
+    current = [_whole(line["head_turn"]) for line in first]
+    return max([0, *waiting, *current])
+
+
+def join(joining: Joining, lines: Sequence[Row], turn: int) -> list[Write]:
+    """The post is ready and its line is there, with somebody in it."""
+    due = joining.due
+    mine = next((line for line in lines if line["connection"] == due.connection), None)
+    last = max(turn, _whole(mine["last_turn"])) if mine else turn
+    line = {"connection": due.connection, "account": account_of(due.connection), "channel": channel_of(due.connection)}
+    head = {} if mine and mine["head_turn"] is not None else {"head_turn": turn}
+    return [
+        Put(READY, ready_row(joining, turn)),
+        # Epochs only rise: a line that is already there keeps its own.
+        Put(LINE, {**line, "epoch": 0}, over=False),
+        Change(LINE, {"connection": due.connection}, {"last_turn": last, "joined": joining.mark, **head}),
+    ]
+
+
+def ready_row(joining: Joining, turn: int) -> Row:
+    due = joining.due
+    return {
+        "story": joining.story,
+        "connection": due.connection,
+        "account": account_of(due.connection),
+        "channel": channel_of(due.connection),
+        "turn": turn,
+        "due_at": due.slot_at,
+        "round": due.round,
+        "taken": 0,
+    }
+
+
+def leave(story: str) -> Drop:
+    return Drop(READY, {"story": story})
+
+
+def wake(connection: str, head: Row, mark: str) -> list[Write]:
+    """Somebody waits in a line that had been set aside (a refused grant, the kill switch): it may be claimed again."""
+    return [Change(LINE, {"connection": connection}, {"head_turn": head["turn"], "joined": mark})]
+
+
+def free(line: Row, next_ready: Iterable[Row]) -> list[Write]:
+    """The lane is done with the line. It closes only if nobody has joined since the lane looked who is next."""
+    here = {"connection": line["connection"], "epoch": line["epoch"]}
+    head = next((row["turn"] for row in next_ready), None)
+    return [
+        Change(LINE, here, {"holder": None, "lease_until": None}),
+        Change(LINE, {**here, "joined": line["joined"]}, {"head_turn": head}),
+    ]
+
+
+def hold(connection: str, until: datetime) -> Change:
+    """A limit is the connection's, not only the post's (S32)."""
+    return Change(LINE, {"connection": connection}, {"not_before": until})
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else 0
