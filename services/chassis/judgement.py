@@ -1,0 +1,83 @@
+"""Which of many callers' appends may be written together. Pure; the stores ask it under their append lock (D4).
+
+Callers are judged in order, each seeing those that passed before it. One that may not passes nothing on, so it fails
+alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from services.chassis.rows import LINE, Change, Put
+from services.chassis.store import Append, CheckpointMoved, Conflict, FenceLost, StreamMoved
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the lock made final: last versions, epochs of lines, checkpoints. Absent streams are at 0."""
+
+    versions: dict[str, int] = field(default_factory=dict)
+    epochs: dict[str, int] = field(default_factory=dict)
+    checkpoints: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Everything a group of appends relies on, so that the store can ask for it in one query each."""
+
+    streams: tuple[str, ...]
+    lines: tuple[str, ...]
+    services: tuple[str, ...]
+
+
+def named(appends: Iterable[Append]) -> Named:
+    streams: dict[str, None] = {}
+    lines: dict[str, None] = {}
+    services: dict[str, None] = {}
+    for append in appends:
+        streams.update(dict.fromkeys(say.stream for say in append.says))
+        streams.update(dict.fromkeys(append.still))
+        if append.fence:
+            lines[append.fence[0]] = None
+        if append.read:
+            services[append.read.service] = None
+    return Named(tuple(streams), tuple(lines), tuple(services))
+
+
+def judge(append: Append, seen: Seen) -> Conflict | None:
+    """None: it passes, and `seen` now counts it."""
+    conflict = _conflict(append, seen)
+    if conflict is None:
+        for say in append.says:
+            seen.versions[say.stream] = say.after + len(say.facts)
+        if append.read:
+            seen.checkpoints[append.read.service] = append.read.position
+        _count_epochs(append, seen.epochs)
+    return conflict
+
+
+def _conflict(append: Append, seen: Seen) -> Conflict | None:
+    if append.read and seen.checkpoints.get(append.read.service, 0) != append.read.before:
+        found = seen.checkpoints.get(append.read.service, 0)
+        return CheckpointMoved(append.read.service, append.read.before, found)
+    if append.fence and seen.epochs.get(append.fence[0]) != append.fence[1]:
+        return FenceLost(append.fence[0], append.fence[1], seen.epochs.get(append.fence[0]))
+    relied: Sequence[Mapping[str, int]] = (append.still, {say.stream: say.after for say in append.says})
+    for expectations in relied:
+        for stream, version in expectations.items():
+            found = seen.versions.get(stream, 0)
+            if found != version:
+                return StreamMoved(stream, version, found)
+    return None
+
+
+def _count_epochs(append: Append, epochs: dict[str, int]) -> None:
+    """A row of this very append may raise a line's epoch; the callers after it must see that."""
+    for row in append.rows:
+        if isinstance(row, Put | Change) and row.table is LINE:
+            values = row.row if isinstance(row, Put) else {**row.where, **row.to}
+            connection, epoch = values.get("connection"), values.get("epoch")
+            fresh = not (isinstance(row, Put) and not row.over and connection in epochs)
+            if isinstance(connection, str) and isinstance(epoch, int) and fresh:
+                epochs[connection] = epoch

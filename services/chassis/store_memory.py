@@ -1,0 +1,208 @@
+"""The store in memory: the library's own in-memory recorder, and rows in dictionaries. For tests and simulation.
+
+Every call runs inline, without a thread and without a pause, so a whole system in one process stays deterministic.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from eventsourcing.persistence import StoredEvent
+from eventsourcing.popo import POPOApplicationRecorder
+
+from events import Told
+from services.chassis import codec
+from services.chassis.judgement import Seen, judge, named
+from services.chassis.rows import CHECKPOINT, LINE, TABLES, Change, Claim, Drop, Pick, Put, Row, Table, Value, Write
+from services.chassis.store import Append, Conflict, StreamMoved
+
+_BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
+
+
+class MemoryTable:
+    """Rows by key, and by each index's first column, so that a pick with that column equal reads few rows."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.rows: dict[tuple[Value, ...], Row] = {}
+        self._by: dict[str, dict[Value, dict[tuple[Value, ...], None]]] = {
+            column: defaultdict(dict) for column in {index[0] for index in (*table.indexes, table.key)}
+        }
+
+    def key_of(self, row: Mapping[str, Value]) -> tuple[Value, ...]:
+        return tuple(row[column] for column in self.table.key)
+
+    def put(self, put: Put) -> None:
+        row: Row = {column: put.row.get(column) for column in self.table.columns}
+        key = self.key_of(row)
+        if key in self.rows:
+            if not put.over:
+                return
+            self._forget(key)
+        self.rows[key] = row
+        for column, index in self._by.items():
+            index[row[column]][key] = None
+
+    def _forget(self, key: tuple[Value, ...]) -> None:
+        row = self.rows.pop(key)
+        for column, index in self._by.items():
+            keys = index[row[column]]
+            del keys[key]
+            if not keys:
+                del index[row[column]]
+
+    def matching(self, where: Mapping[str, Value]) -> Iterator[tuple[tuple[Value, ...], Row]]:
+        if all(column in where for column in self.table.key):
+            key = self.key_of(where)
+            keys: Sequence[tuple[Value, ...]] = [key] if key in self.rows else []
+        else:
+            indexed = next((column for column in where if column in self._by), None)
+            keys = list(self._by[indexed].get(where[indexed], ())) if indexed else list(self.rows)
+        for key in keys:
+            row = self.rows[key]
+            if all(row[column] == value for column, value in where.items()):
+                yield key, row
+
+    def drop(self, where: Mapping[str, Value]) -> None:
+        for key, _ in list(self.matching(where)):
+            self._forget(key)
+
+    def change(self, where: Mapping[str, Value], to: Mapping[str, Value]) -> None:
+        for key, row in list(self.matching(where)):
+            self._forget(key)
+            self.put(Put(self.table, {**row, **to}))
+
+    def pick(self, pick: Pick) -> list[Row]:
+        found = [row for _, row in self.matching(pick.where) if _within(row, pick)]
+        if pick.order:
+            found.sort(key=lambda row: tuple(_rank(row[column]) for column in pick.order))
+        return [dict(row) for row in (found if pick.limit is None else found[: pick.limit])]
+
+
+def _within(row: Row, pick: Pick) -> bool:
+    for column, most in pick.upto.items():
+        value: Any = row[column]
+        if value is not None and value > most:
+            return False
+    for column, least in pick.since.items():
+        value = row[column]
+        if value is None or value < least:
+            return False
+    return True
+
+
+def _rank(value: Value) -> tuple[bool, Any]:
+    """Nulls first."""
+    return (value is not None, value if value is not None else 0)
+
+
+class MemoryStore:
+    """See `Store`. `now` gives house time for `recorded_at`."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._recorder = POPOApplicationRecorder()
+        self._log: list[Told] = []
+        self._streams: dict[str, list[Told]] = defaultdict(list)
+        self._tables = {table.name: MemoryTable(table) for table in TABLES}
+        self._recorded_at = _BEFORE_ALL
+        self.on_append: list[Callable[[int], None]] = []
+        self.pending = 0
+
+    async def append(self, append: Append) -> Sequence[Told]:
+        conflict = judge(append, self._seen(append))
+        if conflict is not None:
+            return self._repeated(append, conflict)
+        told = self._say(append)
+        if append.read:
+            row: Row = {"service": append.read.service, "position": append.read.position}
+            self._tables[CHECKPOINT.name].put(Put(CHECKPOINT, row))
+        for write in append.rows:
+            self._write(write)
+        if told:
+            for hear in self.on_append:
+                hear(len(self._log))
+        return told
+
+    def _seen(self, append: Append) -> Seen:
+        wanted = named([append])
+        lines, checkpoints = self._tables[LINE.name].rows, self._tables[CHECKPOINT.name].rows
+        return Seen(
+            {stream: len(self._streams[stream]) for stream in wanted.streams if stream in self._streams},
+            {name: int(str(lines[name,]["epoch"] or 0)) for name in wanted.lines if (name,) in lines},
+            {name: int(str(checkpoints[name,]["position"])) for name in wanted.services if (name,) in checkpoints},
+        )
+
+    def _repeated(self, append: Append, conflict: Conflict) -> Sequence[Told]:
+        """The same facts once more are the same answer (I4); anything else is the conflict it is."""
+        if not isinstance(conflict, StreamMoved) or not append.says:
+            raise conflict
+        there: list[Told] = []
+        for say in append.says:
+            there += self._streams.get(say.stream, [])[say.after : say.after + len(say.facts)]
+        if [told.id for told in there] != [draft.id for say in append.says for draft in say.facts]:
+            raise conflict
+        return there
+
+    def _say(self, append: Append) -> list[Told]:
+        if not append.says:
+            return []
+        self._recorded_at = max(self._recorded_at, self._now())
+        stored: list[StoredEvent] = []
+        told: list[Told] = []
+        for say in append.says:
+            for version, draft in enumerate(say.facts, say.after + 1):
+                state = codec.splice(codec.encode(draft), self._recorded_at)
+                stored.append(StoredEvent(say.stream, version, draft.fact.topic(), state))
+                position = len(self._log) + len(told) + 1
+                told.append(codec.tell(draft, say.stream, version, position, self._recorded_at))
+        self._recorder.insert_events(stored)
+        self._log += told
+        for each in told:
+            self._streams[each.stream].append(each)
+        return told
+
+    def _write(self, write: Write) -> None:
+        table = self._tables[write.table.name]
+        match write:
+            case Put():
+                table.put(write)
+            case Drop(where=where):
+                table.drop(where)
+            case Change(where=where, to=to):
+                table.change(where, to)
+
+    async def read(self, stream: str) -> Sequence[Told]:
+        return list(self._streams.get(stream, ()))
+
+    async def fold(self, stream: str, decider: Any) -> tuple[Any, int]:
+        state, told = decider.initial, self._streams.get(stream, ())
+        for each in told:
+            state = decider.evolve(state, each.fact)
+        return state, len(told)
+
+    async def tail(self, after: int, limit: int = 500) -> Sequence[Told]:
+        return self._log[after : after + limit]
+
+    async def position(self) -> int:
+        return len(self._log)
+
+    async def pick(self, pick: Pick) -> Sequence[Row]:
+        return self._tables[pick.table.name].pick(pick)
+
+    async def claim(self, claim: Claim) -> Sequence[Row]:
+        table = self._tables[claim.pick.table.name]
+        taken = []
+        for row in table.pick(claim.pick):
+            after: Row = {**row, **claim.to}
+            if claim.raising:
+                after[claim.raising] = int(str(row[claim.raising] or 0)) + 1
+            table.put(Put(table.table, after))
+            taken.append(dict(after))
+        return taken
+
+    async def close(self) -> None:
+        self.on_append.clear()
