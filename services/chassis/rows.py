@@ -25,12 +25,16 @@ BYTES: Final = "bytes"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`columns` maps a name to its kind, in order; `key` is the primary key; each index is a tuple of columns."""
+    """`columns` maps a name to its kind, in order; `key` is the primary key; each index is a tuple of columns.
+
+    `never_none` names columns outside the key that always have a value, so an index on them can end a search.
+    """
 
     name: str
     columns: Mapping[str, str]
     key: tuple[str, ...]
     indexes: tuple[tuple[str, ...], ...] = ()
+    never_none: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,7 @@ ALARM = Table(
     {"service": TEXT, "name": TEXT, "due_at": INSTANT, "ring": TEXT, "lease_until": INSTANT, "holder": TEXT},
     key=("service", "name"),
     indexes=(("service", "due_at"),),
+    never_none=("due_at",),
 )
 """Durable "wake me at" (D8): `ring` is JSON, what to ring with; a lease keeps two wakers from ringing at once."""
 
@@ -105,6 +110,7 @@ READY = Table(
      "round": WHOLE, "taken": WHOLE},
     key=("story",),
     indexes=(("connection", "turn", "due_at"), ("account",)),
+    never_none=("connection", "turn", "due_at"),
 )  # fmt: skip
 """A due post waiting for a lane (D11). `taken` is the epoch of the line that holds it, or 0."""
 
@@ -126,6 +132,7 @@ LOOKING = Table(
     {"story": TEXT, "connection": TEXT, "channel": TEXT, "due_at": INSTANT, "holder": TEXT, "lease_until": INSTANT},
     key=("story",),
     indexes=(("channel", "due_at"),),
+    never_none=("due_at",),
 )
 """An unclear attempt due to be looked up. A look makes nothing visible, so it takes a lane but never the line (D10)."""
 
