@@ -25,6 +25,7 @@ class Case:
     told: Sequence[Told]
     standing: Told | None
     last: Told
+    taken_in_at: datetime
     connection: Connection
     account: AccountDocument | None
     paused: bool
@@ -68,6 +69,7 @@ async def read_case(store: Store, story: str) -> Case | None:
         told=told,
         standing=due_of(post),
         last=last,
+        taken_in_at=post[0].about.happened_at,
         connection=connection_of(connection),
         account=document_of(account),
         paused=any(map(paused, switches)),

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from events import (
     AttemptFailed,
@@ -49,6 +49,9 @@ class State:
     refusals: int = 0
     unknown: OutcomeUnknown | None = None
     ended: bool = False
+    looked_first: int = 0
+    """The round that was looked up before its first attempt, and found absent."""
+    looks_first: int = 0
 
 
 initial = State()
@@ -69,6 +72,9 @@ def evolve(state: State, fact: Fact) -> State:
             return replace(state, open=replace(state.open, unclear=fact, look_at=fact.look_at))
         case LookedUp() if state.open:
             return replace(state, open=looked(state.open, fact))
+        case LookedUp():
+            absent = fact.round if fact.found is False else state.looked_first
+            return replace(state, looked_first=absent, looks_first=fact.look)
         case AttemptFailed():
             return replace(state, open=None, tries=fact.tries, retry_at=fact.retry_at)
         case RateLimited():
@@ -140,6 +146,11 @@ def over(state: State, due: PostDue) -> bool:
     return due.round < state.round or (due.round == state.round and state.ended)
 
 
+def must_look_first(state: State, due: PostDue) -> bool:
+    """After a restore the log may have forgotten an attempt: this round sends nothing before a look (I27)."""
+    return due.looked_first and state.round < due.round and state.looked_first < due.round
+
+
 def start(
     state: State,
     *,
@@ -194,7 +205,7 @@ def settle(state: State, *, due: PostDue, attempt: int, outcome: Outcome, now: d
     if not state.open or state.open.started.attempt != attempt or state.unknown:
         return []
     started = state.open.started
-    here = {"round": started.round, "attempt": attempt}
+    here: dict[str, Any] = {"round": started.round, "attempt": attempt}
     match outcome:
         case Delivered():
             return [published(started, due, outcome.channel_post_id, outcome.url, now, "answer")]
@@ -228,7 +239,7 @@ def late(state: State, *, started: AttemptStarted, outcome: Outcome) -> Sequence
                          outcome=type(outcome).__name__.lower(), channel_post_id=post_id)]  # fmt: skip
 
 
-def withdraw(state: State, *, due: PostDue, now: datetime) -> Sequence[Fact]:
+def withdraw(state: State, *, due: PostDue) -> Sequence[Fact]:
     """The scheduler took the post back before anything was sent (cancel, edit, move)."""
     if over(state, due) or state.open:
         return []
@@ -244,4 +255,4 @@ def _cured_in_vain(state: State, connection: Connection) -> bool:
 def _given_up(refused: CredentialRefused, round: int, tries: int) -> PostFailed:
     """The grant was refused during this post's own attempt and is gone: that post fails, no other (S11)."""
     kind = "revoked" if refused.revoked else "auth"
-    return said_no(refused.connection, round, kind, refused.code, None, "", tries + 1)
+    return said_no(refused.connection, round, kind, refused.code, None, "", tries)

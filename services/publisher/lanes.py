@@ -81,6 +81,17 @@ class Lanes:
                         room, begun = room - 1, begun + 1
         return begun
 
+    async def in_flight(self) -> str | None:
+        """What a stepping clock must wait for: a call, or work that a lane could take at this very instant (D7)."""
+        if self._lanes:
+            return "a call of the publisher"
+        for channel in self._channels:
+            for table in (LOOKING, LINE):
+                if await self._store.pick(self._due(table, channel, limit=1)):
+                    self.wake.set()
+                    return "a post ready for a lane"
+        return None
+
     async def quiet(self) -> None:
         """Work until nothing is left that can be done now: the simulation's next moment, and a test's end."""
         while await self.step() or self._lanes:
@@ -118,18 +129,25 @@ class Lanes:
             asyncio.get_running_loop().call_exception_handler({"message": "a lane broke", "exception": broken})
 
     async def _claim(self, table: Table, channel: str, room: int) -> Sequence[Row]:
-        """What is free, due, and first; a look among the empty rows spares the claim its write."""
-        lease_now = self._lease_now()
-        upto: dict[str, Any] = {"lease_until": lease_now}
-        if table is LINE:
-            pick = Pick(LINE, {"channel": channel}, upto | {"not_before": self._clock.now()}, {"head_turn": 0},
-                        ("head_turn",), room)  # fmt: skip
-        else:
-            pick = Pick(LOOKING, {"channel": channel}, upto, order=("due_at",), limit=room)
-        if not await self._store.pick(pick):
+        """What is free, due and first. A glance before the claim spares an idle house its writes."""
+        due = self._due(table, channel, room)
+        if not await self._store.pick(due):
             return []
-        taken = {"holder": self._holder, "lease_until": lease_now + LEASE}
-        return await self._store.claim(Claim(pick, taken, raising="epoch" if table is LINE else None))
+        taken = {"holder": self._holder, "lease_until": self._lease_now() + LEASE}
+        return await self._store.claim(Claim(due, taken, raising="epoch" if table is LINE else None))
+
+    def _due(self, table: Table, channel: str, limit: int) -> Pick:
+        free = {"lease_until": self._lease_now()}
+        if table is LOOKING:
+            return Pick(LOOKING, {"channel": channel}, upto=free, order=("due_at",), limit=limit)
+        return Pick(
+            LINE,
+            where={"channel": channel},
+            upto=free | {"not_before": self._clock.now()},
+            since={"head_turn": 0},
+            order=("head_turn",),
+            limit=limit,
+        )
 
     async def _renew_forever(self) -> None:
         while True:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from services.channels.outcome import Found
 from services.chassis.rows import LOOKING, Drop, Row
 from services.chassis.store import Append, Conflict, Store
 from services.publisher import delivery, settling
@@ -26,7 +27,7 @@ class Looking:
         case = await self._settled_enough(story)
         if case is None or case.attempt is None:
             return
-        wish = self.outside.wish(case, case.attempt)
+        wish = self.outside.wish(case, started_at=case.attempt.about.happened_at)
         credential = await self.outside.open_credential(case.due.connection)
         version = credential.version if credential else 0
         look = await self.outside.find(case.due.connection, credential, wish, self.clock.now())
@@ -39,8 +40,10 @@ class Looking:
                 await self.store.append(Append(says, rows=rows))
                 return
             except Conflict:
+                # Somebody has moved on meanwhile. Only a find is news whenever it comes; two looks at once are one.
                 again = await read_case(self.store, story)
-                assert again is not None  # noqa: S101 - it was due, and facts stay
+                if again is None or not isinstance(look, Found):
+                    return
                 case = again
 
     async def _settled_enough(self, story: str) -> Case | None:

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from events import AttemptStarted, Told
 from events.channels import channel_of
 from services.channels.adapter import Adapter, Credential, Http, Wish
 from services.channels.outcome import Look, LookFailed, Outcome, Unclear
@@ -25,13 +24,12 @@ class Outside:
     open_credential: Callable[[str], Awaitable[Credential | None]]
     dress: Dress
 
-    def wish(self, case: Case, attempt: Told) -> Wish:
+    def wish(self, case: Case, *, started_at: datetime, deadline: datetime | None = None) -> Wish:
         """The approved content, its links dressed: the same bytes in every attempt (I15)."""
         text, link, marker = self.dress(case)
-        assert isinstance(attempt.fact, AttemptStarted)  # noqa: S101 - attempts only
         content, due = case.due.content, case.due
         return Wish(text=text, title=content.title, link=link, marker=marker, bucket=due.bucket,
-                    started_at=attempt.about.happened_at, deadline=attempt.fact.deadline)  # fmt: skip
+                    started_at=started_at, deadline=deadline)  # fmt: skip
 
     async def publish(self, connection: str, credential: Credential, wish: Wish, now: datetime) -> Outcome:
         adapter = self.adapters[channel_of(connection)]

@@ -51,7 +51,7 @@ def reactions(store: Store, *, clock: Any, new_id: Callable[[], str]) -> dict[ty
         if case is None or case.standing is not None:
             return None
         now = clock.now()
-        facts = delivery.withdraw(case.state, due=case.due, now=now)
+        facts = delivery.withdraw(case.state, due=case.due)
         if not facts:
             return None
         return Append([case.say(facts, at=now, new_id=new_id, cause=told)], rows=consequences(case.story, facts))
@@ -59,7 +59,7 @@ def reactions(store: Store, *, clock: Any, new_id: Callable[[], str]) -> dict[ty
     async def settle_asked(told: Told) -> Append | None:
         """A person, shown the evidence, says what became of an unknown outcome (S35)."""
         ask, case, now = told.fact, await read_case(store, told.story), clock.now()
-        assert isinstance(ask, SettleAsked)  # noqa: S101 - the table below says so
+        assert isinstance(ask, SettleAsked)  # noqa: S101 - the table
         if problem := refusal(ask, case):
             no = AskRefused(code=problem[0], reason=problem[1])
             about = follow(told, actor="publisher", at=now)
@@ -74,10 +74,12 @@ def reactions(store: Store, *, clock: Any, new_id: Callable[[], str]) -> dict[ty
     async def connection_changed(told: Told) -> Append | None:
         """A grant came, came back or went: whoever waits in that line is asked again, in order."""
         fact = told.fact
+        assert isinstance(fact, ChannelConnected | GrantRefreshed | ChannelDisconnected)  # noqa: S101 - the table
         names = fact.connections if isinstance(fact, ChannelDisconnected) else (fact.connection,)
         return await woken(store, [{"connection": name} for name in names], new_id)
 
     async def publishing_resumed(told: Told) -> Append | None:
+        assert isinstance(told.fact, PublishingResumed)  # noqa: S101 - the table
         return await woken(store, reach(told.fact.scope), new_id)
 
     return {

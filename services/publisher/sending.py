@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from events import AttemptStarted, CredentialRefused, Fact, RateLimited, Told
 from events.subjects import connection_stream
 from services.channels.adapter import Credential
-from services.channels.outcome import Outcome
+from services.channels.outcome import Absent, Outcome
 from services.chassis.alarms import set_alarm
 from services.chassis.rows import LINE, READY, Change, Pick, Put, Row, Write
 from services.chassis.store import Append, Conflict, FenceLost, Store
-from services.publisher import delivery
+from services.publisher import delivery, settling
 from services.publisher.case import Case, read_case
 from services.publisher.consequences import SERVICE, consequences, retry_alarm
 from services.publisher.outside import Outside
@@ -41,7 +41,7 @@ class Sending:
             started = await self._begin(line, ready)
             if started:
                 case, attempt, credential = started
-                wish = self.outside.wish(case, attempt)
+                wish = self.outside.wish(case, started_at=attempt.about.happened_at, deadline=_deadline(attempt))
                 outcome = await self.outside.publish(case.due.connection, credential, wish, self.clock.now())
                 await self._end(line, ready[0], attempt, outcome)
         except FenceLost:
@@ -62,6 +62,9 @@ class Sending:
             try:
                 if starts and credential is None:
                     await self._let_go(line, self._locked(connection), ready)
+                elif starts and credential and delivery.must_look_first(case.state, case.due):
+                    if await self._absent_at_first(line, case, credential, rest):
+                        continue
                 elif starts and credential:
                     told = await self._append(line, case, facts, consequences(story, facts), case.still)
                     return case, told[0], credential
@@ -75,6 +78,17 @@ class Sending:
                 raise
             except Conflict:
                 continue  # a cancel, a disconnect or a pause came first: decide on what is there now
+
+    async def _absent_at_first(self, line: Row, case: Case, credential: Credential, rest: Sequence[Row]) -> bool:
+        """Looked up before anything is sent (I27): True when the channel does not have it, so that it may start."""
+        now, marker = self.clock.now(), self.outside.dress(case)[2]
+        wish = self.outside.wish(case, started_at=case.taken_in_at)
+        look = await self.outside.find(case.due.connection, credential, wish, now)
+        facts = settling.look_first(case.state, due=case.due, look=look, marker=marker, now=now)
+        absent = isinstance(look, Absent)
+        rows = [] if absent else [leave(case.story), *consequences(case.story, facts), *free(line, rest)]
+        await self._append(line, case, facts, rows, case.still)
+        return absent
 
     def _decide(self, case: Case, line: Row, credential: Credential | None) -> Sequence[Fact]:
         # The vault may hold a newer key than the stream has told yet; the attempt names the one it is sent with.
@@ -167,11 +181,16 @@ class Sending:
         await self.store.append(Append(fence=_fence(line), rows=[*rows, *free(line, rest)]))
 
 
+def _deadline(attempt: Told) -> datetime:
+    assert isinstance(attempt.fact, AttemptStarted)  # noqa: S101 - _begin gave it
+    return attempt.fact.deadline
+
+
 def _fence(line: Row) -> tuple[str, int]:
     return str(line["connection"]), int(str(line["epoch"]))
 
 
-def renewed(line: Row, until: Any) -> Append:
+def renewed(line: Row, until: datetime) -> Append:
     """The lane is alive and still has its line."""
     where = {"connection": line["connection"], "epoch": line["epoch"]}
     return Append(fence=_fence(line), rows=[Change(LINE, where, {"lease_until": until})])

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from events import (
     AttemptUnclear,
@@ -22,15 +22,18 @@ from events import (
     LookedUp,
     OutcomeUnknown,
     PostDue,
+    PostPublished,
 )
 from events.channels import BACKOFF, HOLD_MAX
 from services.channels.outcome import Absent, Found, Look, LookFailed
 from services.publisher.attempt import Open, facts_of, failed, published, settled_after, unclear
-from services.publisher.delivery import State
+from services.publisher.delivery import State, must_look_first
 from services.publisher.sentences import DISPLAY, said_no
 
 ABSENCE_PROVES = frozenset("AB")
 """Tiers whose look-up, once settled, may be believed when it finds nothing; never C after silence (D10)."""
+FORGOTTEN = 0
+"""The number of an attempt the log does not know of, because it was made after the backup it was restored from."""
 APART = timedelta(seconds=15)
 """Two looks at a weak list are at least this far apart, however late the first one was."""
 
@@ -48,26 +51,25 @@ def look(state: State, *, due: PostDue, look: Look, credential_version: int, now
     if not state.open or not state.open.unclear or state.unknown:
         return []
     attempt, told = state.open, state.open.unclear
-    here = {"round": attempt.started.round, "attempt": attempt.started.attempt, "look": attempt.looks + 1}
     match look:
         case Found():
-            seen = LookedUp(**here, found=True, channel_post_id=look.channel_post_id, url=look.url)
+            seen = _seen(attempt, True, channel_post_id=look.channel_post_id, url=look.url)
             live = published(attempt.started, due, look.channel_post_id, look.url, told.answered_at, "look_up")
             return [seen, live]
         case Absent():
-            return _absent(attempt, told, here, now)
+            return _absent(attempt, told, now)
         case LookFailed():
-            return _look_failed(attempt, look, here, credential_version, now)
+            return _look_failed(attempt, told, look, credential_version, now)
 
 
-def _absent(attempt: Open, told: AttemptUnclear, here: dict[str, int], now: datetime) -> Sequence[Fact]:
+def _absent(attempt: Open, told: AttemptUnclear, now: datetime) -> Sequence[Fact]:
     channel = facts_of(attempt.started.connection)
     settled = settled_after(channel, told.answered_at, answered=told.http_status is not None)
     enough = attempt.absent + 1 >= channel.looks and now >= settled
     if not enough:
         again = max(settled, now + APART)
-        return [LookedUp(**here, found=False, look_again_at=again)]
-    seen = LookedUp(**here, found=False)
+        return [_seen(attempt, False, look_again_at=again)]
+    seen = _seen(attempt, False)
     if attempt.started.tier not in ABSENCE_PROVES:
         return [seen, _unknown(attempt, told, attempt.looks + 1)]
     if told.duplicate:
@@ -79,18 +81,14 @@ def _absent(attempt: Open, told: AttemptUnclear, here: dict[str, int], now: date
 
 
 def _look_failed(
-    attempt: Open, look: LookFailed, here: dict[str, int], credential_version: int, now: datetime
+    attempt: Open, told: AttemptUnclear, look: LookFailed, credential_version: int, now: datetime
 ) -> Sequence[Fact]:
     """A failed look proves nothing: again after 1, 5, 25 minutes, or when told; after that a person."""
-    told = attempt.unclear
-    assert told is not None  # noqa: S101 - look() has asked
     detail = f"{look.code}: {look.detail}" if look.detail else look.code
     if attempt.looks_failed >= len(BACKOFF):
-        return [LookedUp(**here, found=None, detail=detail), _unknown(attempt, told, attempt.looks + 1)]
-    again = now + BACKOFF[attempt.looks_failed]
-    if look.until:
-        again = min(max(again, look.until), now + HOLD_MAX)
-    seen = LookedUp(**here, found=None, detail=detail, look_again_at=again)
+        return [_seen(attempt, None, detail=detail), _unknown(attempt, told, attempt.looks + 1)]
+    again = look_again_at(look, attempt.looks_failed, now)
+    seen = _seen(attempt, None, detail=detail, look_again_at=again)
     if not look.auth:
         return [seen]
     started = attempt.started
@@ -98,6 +96,36 @@ def _look_failed(
                                 credential_version=credential_version, code=look.code)  # fmt: skip
     # The look is said last, so that whoever folds the stream sees the attempt still being looked up.
     return [refused, seen]
+
+
+def look_first(state: State, *, due: PostDue, look: Look, marker: str, now: datetime) -> Sequence[Fact]:
+    """What a look says before a round's first attempt. One that failed is repeated, and nothing is sent until then."""
+    if not must_look_first(state, due):
+        return []
+    here: dict[str, Any] = {"round": due.round, "attempt": FORGOTTEN}
+    number = state.looks_first + 1
+    match look:
+        case Found(channel_post_id=post_id, url=url):
+            live = PostPublished(**here, connection=due.connection, channel_post_id=post_id, url=url, published_at=now,
+                                 content_hash=due.content_hash, marker=marker, bucket=due.bucket,
+                                 campaign=due.campaign, tries=due.tries, found_by="look_up")  # fmt: skip
+            return [LookedUp(**here, look=number, found=True, channel_post_id=post_id, url=url), live]
+        case Absent():
+            return [LookedUp(**here, look=number, found=False)]
+        case LookFailed():
+            again = look_again_at(look, state.looks_first, now)
+            return [LookedUp(**here, look=number, found=None, detail=look.code, look_again_at=again)]
+
+
+def look_again_at(look: LookFailed, failures: int, now: datetime) -> datetime:
+    """After 1, 5, 25 minutes, or as long as the channel says, a day at most."""
+    again = now + BACKOFF[min(failures, len(BACKOFF) - 1)]
+    return min(max(again, look.until), now + HOLD_MAX) if look.until else again
+
+
+def _seen(attempt: Open, found: bool | None, **more: Any) -> LookedUp:
+    started = attempt.started
+    return LookedUp(round=started.round, attempt=started.attempt, look=attempt.looks + 1, found=found, **more)
 
 
 def _unknown(attempt: Open, told: AttemptUnclear, looks: int) -> OutcomeUnknown:
