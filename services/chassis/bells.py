@@ -1,0 +1,73 @@
+"""A store that rings in its own process: whoever waits for facts, alarms or a free line wakes with the append.
+
+A bell only wakes; what there is to do is always a query on the store, so a bell that is missed costs a second (D1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from events import Told
+from services.chassis.rows import Claim, Pick, Row
+from services.chassis.store import Append, Store
+
+FACTS = "facts"
+"""The bell that rings for every append with facts; every other bell is called after the table it rings for."""
+
+
+class BelledStore:
+    """The store it is given, with bells. `pending` counts what was asked for and is not answered yet."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._bells: dict[str, list[asyncio.Event]] = defaultdict(list)
+        self.pending = 0
+
+    def bell(self, *names: str) -> asyncio.Event:
+        """An event that is set whenever facts or rows of one of these tables were written; whoever waits clears it."""
+        bell = asyncio.Event()
+        for name in names:
+            self._bells[name].append(bell)
+        return bell
+
+    def ring(self, names: Iterable[str]) -> None:
+        for name in names:
+            for bell in self._bells[name]:
+                bell.set()
+
+    async def append(self, append: Append) -> Sequence[Told]:
+        self.pending += 1
+        try:
+            told = await self._store.append(append)
+        finally:
+            self.pending -= 1
+        self.ring({write.table.name for write in append.rows} | ({FACTS} if told else set()))
+        return told
+
+    async def claim(self, claim: Claim) -> Sequence[Row]:
+        self.pending += 1
+        try:
+            return await self._store.claim(claim)
+        finally:
+            self.pending -= 1
+
+    async def read(self, stream: str) -> Sequence[Told]:
+        return await self._store.read(stream)
+
+    async def fold(self, stream: str, decider: Any) -> tuple[Any, int]:
+        return await self._store.fold(stream, decider)
+
+    async def tail(self, after: int, limit: int = 500) -> Sequence[Told]:
+        return await self._store.tail(after, limit)
+
+    async def position(self) -> int:
+        return await self._store.position()
+
+    async def pick(self, pick: Pick) -> Sequence[Row]:
+        return await self._store.pick(pick)
+
+    async def close(self) -> None:
+        await self._store.close()

@@ -1,0 +1,130 @@
+"""Durable alarms: rung when due, once, in the transaction of what they bring about, and never forgotten."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from services.chassis.alarms import Alarms, clear_alarm, next_alarm, set_alarm
+from services.chassis.bells import BelledStore
+from services.chassis.clock import SteppingClock
+from services.chassis.rows import ALARM, Pick
+from services.chassis.store import Append, StreamMoved
+from services.chassis.store_memory import MemoryStore
+from tests.chassis.shop import NINE
+
+MINUTE = timedelta(minutes=1)
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.clock = SteppingClock(NINE)
+        self.store = BelledStore(MemoryStore(self.clock.now))
+        self.rung: list[str] = []
+        self.answer = lambda ring: None
+        self.alarms = self.another("here")
+
+    def another(self, holder: str) -> Alarms:
+        return Alarms(self.store, "publisher", {"do": self.ring}, clock=self.clock, shared=holder != "here",
+                      holder=holder)  # fmt: skip
+
+    async def ring(self, ring, alarm):
+        self.rung.append(ring["what"])
+        return self.answer(ring)
+
+    async def set(self, name: str, at, **ring) -> None:
+        await self.store.append(Append(rows=[set_alarm("publisher", name, at, {"ring": "do", "what": name, **ring})]))
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+async def test_nothing_rings_before_its_time(bench):
+    await bench.set("later", NINE + MINUTE)
+    await bench.alarms.quiet()
+    assert bench.rung == []
+    assert await bench.alarms.next_due() == NINE + MINUTE
+
+
+async def test_what_is_due_rings_once_in_order_and_is_gone(bench):
+    await bench.set("second", NINE + MINUTE)
+    await bench.set("first", NINE)
+    bench.clock.step_to(NINE + MINUTE)
+    await bench.alarms.quiet()
+    await bench.alarms.quiet()
+    assert bench.rung == ["first", "second"]
+    assert await next_alarm(bench.store) is None
+
+
+async def test_setting_it_again_moves_it_and_clearing_it_silences_it(bench):
+    await bench.set("moved", NINE)
+    await bench.set("moved", NINE + MINUTE)
+    await bench.set("cleared", NINE)
+    await bench.store.append(Append(rows=[clear_alarm("publisher", "cleared")]))
+    await bench.alarms.quiet()
+    assert bench.rung == []
+    bench.clock.step_to(NINE + MINUTE)
+    await bench.alarms.quiet()
+    assert bench.rung == ["moved"]
+
+
+async def test_a_ring_that_sets_its_own_alarm_again_keeps_the_new_one(bench):
+    again = set_alarm("publisher", "poll", NINE + MINUTE, {"ring": "do", "what": "again"})
+    bench.answer = lambda ring: Append(rows=[again])
+    await bench.set("poll", NINE)
+    await bench.alarms.quiet()
+    assert await bench.alarms.next_due() == NINE + MINUTE
+
+
+async def test_a_lost_race_is_decided_again_and_the_alarm_goes_with_the_append_that_won(bench):
+    append, lost = bench.store.append, []
+
+    async def first_loses(asked: Append):
+        if not lost:
+            lost.append(asked)
+            raise StreamMoved("post-acme.one", 1, 2)
+        return await append(asked)
+
+    await bench.set("raced", NINE)
+    bench.store.append = first_loses
+    await bench.alarms.quiet()
+    assert bench.rung == ["raced", "raced"]
+    assert not await bench.store.pick(Pick(ALARM))
+
+
+async def test_a_ring_that_breaks_is_rung_again_with_growing_delay(bench):
+    def break_twice(ring):
+        if len(bench.rung) <= 2:
+            raise ValueError("not now")
+
+    bench.answer = break_twice
+    await bench.set("broken", NINE)
+    await bench.alarms.quiet()
+    assert await bench.alarms.next_due() == NINE + timedelta(seconds=1)
+    bench.clock.step_to(NINE + timedelta(seconds=1))
+    await bench.alarms.quiet()
+    assert await bench.alarms.next_due() == NINE + timedelta(seconds=6)
+    bench.clock.step_to(NINE + timedelta(seconds=6))
+    await bench.alarms.quiet()
+    assert not await bench.store.pick(Pick(ALARM))
+
+
+async def test_of_two_processes_one_rings_it(bench):
+    one, two = bench.another("one"), bench.another("two")
+    await bench.set("shared", NINE)
+    await one.step()
+    assert await two.step() == 0
+    await one.quiet()
+    assert bench.rung == ["shared"]
+
+
+async def test_an_alarm_whose_process_died_is_rung_by_another_when_its_lease_is_over(bench):
+    one, two = bench.another("one"), bench.another("two")
+    await bench.set("left", NINE)
+    await one._take(1)
+    bench.clock.step_to(NINE + timedelta(seconds=11))
+    await two.quiet()
+    assert bench.rung == ["left"]

@@ -1,0 +1,146 @@
+"""A service's ear: in order, exactly once, and a poisoned fact holds nobody but its own."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from events import FactParked, FactRedriven, RedriveAsked
+from services.chassis.rows import CHECKPOINT, HELD, Pick
+from services.chassis.store import Append, Conflict, StoreError, StreamMoved
+from tests.chassis.shop import NINE, UNHEARD, Shop
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+async def test_every_fact_is_taken_once_and_in_order(shop):
+    for story in ("acme.one", "acme.two", "acme.one", "acme.three"):
+        await shop.say(story)
+    await shop.inbox.catch_up()
+    assert [story for story, _ in shop.tried] == ["acme.one", "acme.two", "acme.one", "acme.three"]
+    assert await shop.answered("acme.one") == 2
+
+
+async def test_a_restart_goes_on_behind_the_last_fact_taken(shop):
+    await shop.say("acme.one")
+    await shop.inbox.catch_up()
+    shop.open()
+    await shop.say("acme.two")
+    await shop.inbox.catch_up()
+    assert [story for story, _ in shop.tried] == ["acme.one", "acme.two"]
+
+
+async def test_the_checkpoint_is_written_with_what_the_fact_brought_about(shop):
+    await shop.say("acme.one", UNHEARD)
+    await shop.say("acme.one")
+    await shop.inbox.catch_up()
+    assert (await shop.store.pick(Pick(CHECKPOINT)))[0]["position"] == 2
+
+
+async def test_two_ears_of_one_service_take_each_fact_once(shop):
+    other = Shop()
+    other.store, other.clock = shop.store, shop.clock
+    other.open()
+    await shop.say("acme.one")
+    await shop.inbox.catch_up()
+    await other.inbox.catch_up()
+    await shop.say("acme.two")
+    await other.inbox.catch_up()
+    await shop.inbox.catch_up()
+    assert (await shop.answered("acme.one"), await shop.answered("acme.two")) == (1, 1)
+
+
+async def test_a_lost_race_is_decided_again(shop):
+    append, lost = shop.store.append, []
+
+    async def first_loses(asked: Append):
+        if asked.says and asked.read and not lost:
+            lost.append(asked)
+            raise StreamMoved("delivery-acme.one", 0, 1)
+        return await append(asked)
+
+    await shop.say("acme.one")
+    shop.store.append = first_loses
+    await shop.inbox.catch_up()
+    assert len(lost) == 1
+    assert await shop.answered("acme.one") == 1
+    assert isinstance(StreamMoved("s", 0, 1), Conflict)
+
+
+async def test_a_store_that_cannot_write_poisons_nothing(shop):
+    append = shop.store.append
+
+    async def full(asked: Append):
+        raise StoreError("the disk is full")
+
+    await shop.say("acme.one")
+    shop.store.append = full
+    with pytest.raises(StoreError):
+        await shop.inbox.catch_up()
+    shop.store.append = append
+    await shop.inbox.catch_up()
+    assert await shop.answered("acme.one") == 1
+    assert not await shop.store.pick(Pick(HELD))
+
+
+async def test_a_poisoned_fact_holds_only_its_own_story(shop):
+    shop.broken = {"acme.bad"}
+    for story in ("acme.bad", "acme.good", "acme.bad"):
+        await shop.say(story)
+    await shop.inbox.catch_up()
+    assert await shop.answered("acme.good") == 1
+    assert len(await shop.store.pick(Pick(HELD))) == 2
+
+
+async def test_it_is_tried_five_times_with_growing_delay_and_then_parked_with_its_reason(shop):
+    shop.broken = {"acme.bad"}
+    await shop.say("acme.bad")
+    await shop.until(NINE + timedelta(hours=1))
+    waits = [int((later - earlier).total_seconds()) for (_, earlier), (_, later) in pairwise(shop.tried)]
+    assert waits == [1, 10, 60, 600]
+    parked = (await shop.store.read("stuck-publisher.1"))[-1].fact
+    assert isinstance(parked, FactParked)
+    assert "this fact is poison" in parked.reason
+
+
+async def test_once_mended_and_redriven_the_story_goes_on_in_order(shop):
+    shop.broken = {"acme.bad"}
+    await shop.say("acme.bad")
+    await shop.until(NINE + timedelta(hours=1))
+    await shop.say("acme.bad")
+    await shop.until(NINE + timedelta(hours=2))
+    assert await shop.answered("acme.bad") == 0
+    shop.broken = set()
+    await shop.say("house", RedriveAsked(parked="stuck-publisher.1", body_hash="h"))
+    await shop.until(NINE + timedelta(hours=3))
+    causes = [told.about.cause for told in await shop.store.read("delivery-acme.bad")]
+    assert causes == ["id-1", "id-3"]
+    assert isinstance((await shop.store.read("stuck-publisher.1"))[-1].fact, FactRedriven)
+
+
+async def test_a_story_that_was_healed_is_taken_at_once_again(shop):
+    shop.broken = {"acme.bad"}
+    await shop.say("acme.bad")
+    await shop.inbox.catch_up()
+    shop.broken = set()
+    await shop.until(NINE + timedelta(minutes=1))
+    await shop.say("acme.bad")
+    await shop.inbox.catch_up()
+    assert await shop.answered("acme.bad") == 2
+    assert not await shop.store.pick(Pick(HELD))
+
+
+async def test_held_facts_survive_a_restart(shop):
+    shop.broken = {"acme.bad"}
+    await shop.say("acme.bad")
+    await shop.inbox.catch_up()
+    shop.open()
+    shop.broken = set()
+    await shop.say("acme.bad")
+    await shop.until(NINE + timedelta(minutes=1))
+    assert [told.about.cause for told in await shop.store.read("delivery-acme.bad")] == ["id-1", "id-2"]
