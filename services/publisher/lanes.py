@@ -42,6 +42,7 @@ class Lanes:
         holder: str = "here",
         speed: float = 1.0,
         lease_now: Callable[[], datetime] | None = None,
+        wake: asyncio.Event | None = None,
     ) -> None:
         outside = Outside(adapters, http_for, open_credential, dress)
         self._sending = Sending(store, outside, clock, new_id, ATTEMPT_LIFE * speed)
@@ -51,7 +52,7 @@ class Lanes:
         # Leases are about being alive, so they run on elapsed time; processes that share lines share a clock (D7).
         self._lease_now = lease_now or (lambda: datetime.fromtimestamp(clock.elapsed(), UTC))
         self._lanes: dict[asyncio.Task[None], tuple[str, Table, Row]] = {}
-        self.wake = asyncio.Event()
+        self.wake = wake or asyncio.Event()
 
     @property
     def busy(self) -> int:

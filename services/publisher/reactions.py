@@ -24,7 +24,7 @@ from events import (
 from events.channels import channel_of
 from events.subjects import answer_stream, delivery_stream, post_stream
 from services.chassis.alarms import clear_alarm
-from services.chassis.rows import LOOKING, READY, Pick, Put, Row, Write
+from services.chassis.rows import LINE, LOOKING, READY, Change, Pick, Put, Row, Write
 from services.chassis.store import Append, Say, Store
 from services.publisher import delivery, settling
 from services.publisher.case import Case, read_case
@@ -113,8 +113,9 @@ def rings(store: Store, *, clock: Any, new_id: Callable[[], str]) -> dict[str, R
                 return None
 
     async def line_due(ring: dict[str, Any], alarm: Row) -> Append | None:
-        """A limit is over: the line's own `not_before` has let it go, the ring only makes the lanes look."""
-        return None
+        """A limit is over: the line's own `not_before` has let it go, and writing the row wakes the lanes."""
+        held = {"connection": ring["connection"], "not_before": alarm["due_at"]}
+        return Append(rows=[Change(LINE, held, {"not_before": None})])
 
     return {"retry": next_step_due, "look": next_step_due, "line": line_due}
 
