@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+
 import pytest
 
+from services.chassis.opening import migrate, open_store
 from services.chassis.store_memory import MemoryStore
-from services.chassis.store_sqlite import SqliteStore
+from tests.servers_postgres import Server, postgres, schema
+
+_names = (f"house_{number}" for number in itertools.count(1))
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_address(postgres_server) -> Iterator[str]:
+    """Empty, without tables."""
+    with schema(postgres_server, next(_names)) as address:
+        yield address
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def store(request, wall, tmp_path):
-    made = MemoryStore(wall.now) if request.param == "memory" else SqliteStore(tmp_path / "log.db", wall.now)
+    if request.param == "memory":
+        made = MemoryStore(wall.now)
+    else:
+        address = f"sqlite:///{tmp_path}/log.db"
+        if request.param == "postgres":
+            address = request.getfixturevalue("postgres_address")
+        migrate(address)
+        made = open_store(address, wall.now)
     yield made
     await made.close()

@@ -53,6 +53,11 @@ def decode(stream: str, version: int, position: int, topic: str, state: bytes) -
     return Told(body["id"], stream, version, position, fact, about, datetime.fromisoformat(body["recorded_at"]))
 
 
+def recorded_at(head: bytes) -> datetime:
+    """The time that was spliced in, from no more than the first bytes of what was written."""
+    return datetime.fromisoformat(head.removeprefix(_RECORDED).partition(b'"')[0].decode())
+
+
 def id_of(state: bytes) -> str:
     return str(orjson.loads(state)["id"])
 

@@ -85,7 +85,7 @@ def rings(
             return MeasureFailed("disconnected", "the channel is disconnected; reconnect it")
         channel = channel_of(state.planned.connection)
         return await adapters[channel].measure(
-            http_for(channel), credential, state.planned.channel_post_id, now=clock.now()
+            http_for(state.planned.connection), credential, state.planned.channel_post_id, now=clock.now()
         )
 
     async def weigh(ring: dict[str, Any], alarm: Row) -> Append | None:

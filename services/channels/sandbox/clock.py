@@ -1,4 +1,4 @@
-"""The world's own time: what it was told, running on at the speed it was told, kept in its books (`PUT /sandbox/clock`).
+"""The world's own time (`PUT /sandbox/clock`): what it was told, running on as fast as it was told, kept in its books.
 
 Until somebody sets it, it is the wall's. Weather and the lives of tokens read it; only `slow` counts real milliseconds.
 """

@@ -26,6 +26,8 @@ Kind = Literal[
 ]
 AT_ONCE = {"expired", "revoked"}
 ONLY_PUBLISHING = {"outage_after", "lost_answer", "refuse"}
+BEFORE: tuple[Kind, ...] = ("outage_before", "limit", "refuse")
+AFTER: tuple[Kind, ...] = ("slow", "outage_after", "lost_answer")
 LAG = timedelta(seconds=45)
 """How long a list hides a new post when the script names no `lag`: what LinkedIn and X are known to take."""
 

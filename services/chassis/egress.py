@@ -1,0 +1,243 @@
+"""The one door to the outside: the only module that imports httpx, over an aiohttp transport (D21).
+
+Two profiles. Channel adapters reach the hosts they list and nothing else. Addresses people typed (a blog) are resolved
+once, checked to be public, and connected to as checked; the socket itself is checked once more, whatever an address
+looked like (A1, A2). Nobody is redirected, nothing is sent twice, no proxy variable is read. With a sandbox, the
+channels' hosts and the sandbox's own sites are found behind its address.
+
+The deadline is looked at in the transport's last hook before the first byte is written (D9): past it nothing leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+from yarl import URL
+
+from services.chassis.clock import Clock
+from services.chassis.resolving import CheckedResolver, NotAllowed, checked_socket, public_only
+
+LIFE_S = 20.0
+"""From the first byte to the last of an answer; the same as an attempt's life (D9)."""
+IDLE_S = 4.0
+"""A connection is kept for less long than servers keep theirs, so that no post meets one that is just being closed."""
+BODY_MAX = 8 * 1024 * 1024
+SITES = ".sites.sandbox"
+"""The sandbox's own blogs."""
+OURS = {"user-agent": "Distribution", "accept-encoding": "gzip, deflate"}
+PORTS = {"https": 443, "http": 80}
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One answer; without a status there was none, and `sent` says whether the request may have left."""
+
+    status: int | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
+    sent: bool = True
+    detail: str = ""
+
+
+class DeadlinePassed(Exception):
+    """The attempt's time was over before anything was written."""
+
+
+class NotTwice(Exception):
+    """A kept connection had been closed from the other side; what it may have heard is not said again."""
+
+
+@dataclass(slots=True)
+class _Sending:
+    """What the transport's hooks know of the request they serve."""
+
+    clock: Clock
+    deadline: datetime | None
+    address: str = ""
+    written: bool = False
+
+
+_sending: ContextVar[_Sending] = ContextVar("sending")
+
+
+async def _before_writing(session: Any, context: Any, parameters: Any) -> None:
+    """aiohttp calls this right before it hands the request's first bytes to the socket."""
+    sending = _sending.get()
+    if sending.written:
+        raise NotTwice("the connection was closed before an answer came")
+    if sending.deadline is not None and sending.clock.now() >= sending.deadline:
+        raise DeadlinePassed("the attempt's time was over before anything was sent")
+    sending.written = True
+
+
+async def _as_written(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """aiohttp decodes what it thinks needs no encoding; LinkedIn tells `urn%3Ali` from `urn:li`."""
+    request.url = URL(_sending.get().address, encoded=True)
+    return await send(request)
+
+
+class Egress:
+    """`door(channel)` is what an adapter is handed. Made inside the running loop, closed with it.
+
+    `hosts` lists by channel where its adapter may go; one without any reaches typed addresses. `allow` names the
+    private `host:port` pairs that may be typed; the sandbox's own is one of them.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        hosts: Mapping[str, Sequence[str]],
+        *,
+        sandbox: str | None = None,
+        allow: Sequence[str] = (),
+        life_s: float = LIFE_S,
+    ) -> None:
+        self._clock, self._hosts, self._life_s = clock, dict(hosts), life_s
+        self._sandbox = sandbox.rstrip("/") if sandbox else None
+        self._allow = {*allow, *([_pair(httpx.URL(self._sandbox))] if self._sandbox else [])}
+        self._listed = _client(aiohttp.TCPConnector(limit=512, keepalive_timeout=IDLE_S))
+        self._typed = _client(
+            aiohttp.TCPConnector(
+                limit=512, keepalive_timeout=IDLE_S, resolver=CheckedResolver(), use_dns_cache=False,
+                happy_eyeballs_delay=None, socket_factory=checked_socket,
+            )
+        )  # fmt: skip
+
+    def door(self, channel: str) -> Door:
+        return Door(self, tuple(self._hosts[channel]))
+
+    def seen_as(self, url: str) -> str:
+        """Where a browser on this machine finds the address: behind the sandbox, if there is one."""
+        return self._behind(httpx.URL(url)) or url
+
+    def _behind(self, url: httpx.URL) -> str | None:
+        listed = any(url.host in hosts for hosts in self._hosts.values())
+        if self._sandbox is None or not (listed or url.host.endswith(SITES)):
+            return None
+        return f"{self._sandbox}/{url.netloc.decode()}{url.raw_path.decode()}"
+
+    def _way(self, url: httpx.URL, hosts: Sequence[str]) -> tuple[httpx.AsyncClient, httpx.URL]:
+        """The client and the address to use, or `NotAllowed`."""
+        if url.userinfo or not url.host:
+            raise NotAllowed("an address without a host, or with a user name in it, is not followed")
+        if hosts and (url.host not in hosts or url.scheme != "https" or url.port is not None):
+            raise NotAllowed(f"{url.host} is not a host of this channel")
+        if behind := self._behind(url):
+            return self._listed, httpx.URL(behind)
+        if hosts:
+            return self._listed, url
+        allowed = _pair(url) in self._allow
+        public_only.set(not allowed)
+        if not allowed and (url.scheme != "https" or url.port is not None):
+            raise NotAllowed("a typed address is https on port 443; DISTRIBUTION_EGRESS_ALLOW admits others")
+        return self._typed, url
+
+    async def send(
+        self,
+        hosts: Sequence[str],
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        deadline: datetime | None,
+    ) -> Answered:
+        sending = _Sending(self._clock, deadline)
+        token = _sending.set(sending)
+        try:
+            async with asyncio.timeout(self._life_s):
+                client, address = self._way(httpx.URL(url), hosts)
+                sending.address = str(address)
+                request = client.build_request(method, address, headers={**OURS, **headers}, content=body, timeout=None)
+                answer = await client.send(request, stream=True)
+                try:
+                    return await _read(answer)
+                finally:
+                    await answer.aclose()
+        except (NotAllowed, DeadlinePassed) as no:
+            return Answered(None, sent=False, detail=str(no))
+        except (NotTwice, httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, ValueError) as broken:
+            return Answered(None, sent=sending.written, detail=f"{type(broken).__name__}: {broken}")
+        finally:
+            _sending.reset(token)
+
+    async def close(self) -> None:
+        await self._listed.aclose()
+        await self._typed.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One channel's way out: `services.channels.adapter.Http`."""
+
+    egress: Egress
+    hosts: tuple[str, ...]
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        deadline: datetime | None = None,
+    ) -> Answered:
+        return await self.egress.send(self.hosts, method, url, headers or {}, body, deadline)
+
+
+def _client(connector: aiohttp.TCPConnector) -> httpx.AsyncClient:
+    hook = aiohttp.TraceConfig()
+    hook.on_request_headers_sent.append(_before_writing)
+    session = aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trace_configs=[hook],
+        middlewares=[_as_written],
+        auto_decompress=False,
+        trust_env=False,
+    )
+    # httpx keeps a jar of its own; one whose policy admits no domain stays empty.
+    jar = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
+    transport = AiohttpTransport(client=session)
+    return httpx.AsyncClient(transport=transport, trust_env=False, follow_redirects=False, cookies=jar)
+
+
+def _pair(url: httpx.URL) -> str:
+    return f"{url.host}:{url.port or PORTS.get(url.scheme)}"
+
+
+async def _read(answer: httpx.Response) -> Answered:
+    """The whole answer, bounded before and after it is unpacked (F11); a longer one is as good as none."""
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    body = bytearray()
+    async for part in answer.aiter_raw():
+        body += part
+        if len(body) > BODY_MAX:
+            return Answered(None, detail="the answer is larger than any honest one")
+    plain = _unpacked(bytes(body), headers.get("content-encoding", ""))
+    if plain is None:
+        return Answered(None, detail="the answer could not be unpacked")
+    return Answered(answer.status_code, headers, plain)
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes | None:
+    """None for an encoding nobody asked for, for a broken or shortened body, and for one that swells too far."""
+    if encoding in ("", "identity") or not body:
+        return body
+    if encoding not in ("gzip", "deflate"):
+        return None
+    try:
+        unpack = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        plain = unpack.decompress(body, BODY_MAX)
+    except zlib.error:
+        return None
+    return plain if unpack.eof else None

@@ -1,0 +1,142 @@
+"""The library's recorder and tables on PostgreSQL: how the house connects, makes its tables, and proves them at start.
+
+The library brings the event table and its lock. Its own pool is never opened and its database functions are never
+used: they insert before the lock is taken, and a tailing reader then misses facts (D4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from eventsourcing.persistence import StoredEvent
+from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
+from psycopg.rows import dict_row, tuple_row
+from psycopg.sql import SQL, Identifier
+
+from services.chassis import rows_sql
+from services.chassis.rows import HOUSE, TABLES, Pick, Put
+from services.chassis.rows_sql import POSTGRES
+from services.chassis.store import StoreError
+from services.chassis.store_sqlite import SCHEMA, SchemaDiffers
+
+Connection = psycopg.Connection[Any]
+
+CONNECT_TIMEOUT_S = 5
+STALLED_S = 10
+"""A writer that stands still inside its transaction is cut off, or it would hold everybody's lock (G9)."""
+SESSION = f"-c synchronous_commit=on -c idle_in_transaction_session_timeout={STALLED_S}s"
+MAKING_TABLES = 4_021_980
+"""The advisory lock under which tables are made, so that two migrations at once are one after the other."""
+
+
+class StoreUnreachable(StoreError):
+    """The database does not answer, or hung up: nothing is known to be written that was not answered."""
+
+
+def connect(url: str, **options: Any) -> Connection:
+    try:
+        given = psycopg.conninfo.conninfo_to_dict(url)
+        given["options"] = f"{given.get('options') or ''} {SESSION}".strip()
+        given.setdefault("connect_timeout", CONNECT_TIMEOUT_S)
+        given.setdefault("application_name", "distribution")
+        return psycopg.connect(psycopg.conninfo.make_conninfo(**given), autocommit=True, **options)
+    except psycopg.Error as error:
+        raise StoreUnreachable(f"the database cannot be reached: {error}") from error
+
+
+class OneConnection(PostgresDatastore):
+    """The library's datastore with connections of the house's own making, so that the whole address counts."""
+
+    def __init__(self, url: str, schema: str) -> None:
+        super().__init__("", "", "", "", "", schema=schema, originator_id_type="text", lock_timeout=STALLED_S)
+        self._url = url
+
+    @contextmanager
+    def get_connection(self) -> Iterator[Connection]:
+        with connect(self._url, row_factory=dict_row) as connection:
+            yield connection
+
+
+class PostgresRecorder(PostgresApplicationRecorder):
+    """The library's recorder, whose inserts are four arrays in one statement, under a lock the store has taken."""
+
+    def __init__(self, url: str) -> None:
+        with connect(url) as db:
+            row = db.execute("SELECT current_schema()").fetchone()
+        if row is None or row[0] is None:
+            raise StoreError("the search_path of this database names no schema that exists; create it first")
+        self.schema: str = row[0]
+        super().__init__(OneConnection(url, self.schema))
+        names = {"table": Identifier(self.schema, self.events_table_name)}
+        self.insert = SQL(
+            "INSERT INTO {table} (originator_id, originator_version, topic, state)"
+            " SELECT * FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::bytea[]) RETURNING notification_id"
+        ).format(**names)
+        # One round trip for everything any caller relies on: last versions, epochs, checkpoints, and the last time.
+        self.seen = SQL(
+            "SELECT 'stream', name, last.originator_version, NULL::bytea FROM unnest(%s::text[]) AS asked (name),"
+            " LATERAL (SELECT originator_version FROM {table} WHERE originator_id = name"
+            " ORDER BY originator_version DESC LIMIT 1) AS last"
+            " UNION ALL SELECT 'line', connection, COALESCE(epoch, 0), NULL FROM line WHERE connection = ANY(%s)"
+            " UNION ALL SELECT 'service', service, position, NULL FROM checkpoint WHERE service = ANY(%s)"
+            " UNION ALL (SELECT 'last', '', notification_id, substring(state FROM 1 FOR 64) FROM {table}"
+            " ORDER BY notification_id DESC LIMIT 1)"
+        ).format(**names)
+        chosen = "SELECT originator_id, originator_version, notification_id, topic, state FROM {table}"
+        self.between = SQL(
+            chosen + " WHERE originator_id = %s AND originator_version > %s AND originator_version <= %s"
+            " ORDER BY originator_version"
+        ).format(**names)
+        self.above = SQL(chosen + " WHERE notification_id > %s ORDER BY notification_id LIMIT %s").format(**names)
+
+    def insert_into(self, db: Connection, stored: Sequence[StoredEvent]) -> psycopg.Cursor[Any]:
+        columns: tuple[Callable[[StoredEvent], Any], ...] = (
+            lambda each: each.originator_id,
+            lambda each: each.originator_version,
+            lambda each: each.topic,
+            lambda each: each.state,
+        )
+        return db.execute(self.insert, [[column(each) for each in stored] for column in columns])
+
+    def migrate(self) -> None:
+        """Make every table that is not there yet; doing so again changes nothing."""
+        with connect(self.datastore._url) as db:  # type: ignore[attr-defined]
+            db.execute("SELECT pg_advisory_lock(%s)", (MAKING_TABLES,))
+            self.create_table()
+            with db.transaction():
+                for table in TABLES:
+                    for statement in rows_sql.create(table, POSTGRES):
+                        db.execute(statement)  # type: ignore[arg-type]
+                found = self._schema_in(db)
+                if found not in (None, SCHEMA):
+                    raise SchemaDiffers(
+                        f"the log is of schema {found}, which this release of schema {SCHEMA} cannot use"
+                    )
+                statement, values = rows_sql.write(Put(HOUSE, {"name": "schema", "body": str(SCHEMA)}), POSTGRES)
+                db.execute(statement, values)  # type: ignore[arg-type]
+
+    def _schema_in(self, db: Connection) -> int | None:
+        statement, values = rows_sql.select(Pick(HOUSE, {"name": "schema"}), POSTGRES)
+        row = db.execute(statement, values).fetchone()  # type: ignore[arg-type]
+        return int(row[1]) if row else None
+
+    def prove(self, db: Connection) -> None:
+        """D16: what the house relies on, asked of the server itself; whatever is wrong is named with its mend."""
+        for setting in ("fsync", "full_page_writes"):
+            if db.execute(SQL("SHOW {}").format(Identifier(setting))).fetchone() != ("on",):
+                raise StoreError(f"PostgreSQL runs with {setting} off and would lose what it has confirmed: turn it on")
+        there = db.cursor(row_factory=tuple_row).execute(
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = %s", (self.schema,)
+        )
+        found = set(there.fetchall())
+        needed = {(table.name, column) for table in TABLES for column in table.columns}
+        needed |= {(self.events_table_name, "notification_id")}
+        if missing := sorted(f"{table}.{column}" for table, column in needed - found):
+            raise SchemaDiffers(f"the tables lack {', '.join(missing[:3])}: run `distribution migrate`")
+        if (schema := self._schema_in(db)) != SCHEMA:
+            raise SchemaDiffers(
+                f"the log is of schema {schema} and this release needs {SCHEMA}: run `distribution migrate`"
+            )

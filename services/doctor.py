@@ -1,0 +1,110 @@
+"""What is well with this house, what is not, and the command that mends it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import zoneinfo
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import aiohttp
+
+from services.chassis.opening import examine_store
+from services.chassis.settings import Settings
+from services.chassis.store import StoreError
+
+DISK_FREE_MIN = 512 * 1024 * 1024
+"""Below half a gigabyte the log may soon have nowhere to go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    mark: Literal["good", "note", "bad"]
+    what: str
+    mend: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        return asdict(self)
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    return [
+        _python(),
+        _zones(),
+        _disk(settings.data_dir),
+        *_store(settings),
+        _broker(settings),
+        _egress(settings),
+        _channels(settings),
+        await _running(settings.data_dir),
+    ]
+
+
+def _python() -> Finding:
+    return Finding("good", f"Python {'.'.join(map(str, sys.version_info[:3]))}")
+
+
+def _zones() -> Finding:
+    try:
+        zoneinfo.ZoneInfo("Pacific/Apia")
+    except zoneinfo.ZoneInfoNotFoundError:
+        return Finding("bad", "no time zone data", "run `make setup`: the tzdata package is part of the lock")
+    return Finding("good", f"{len(zoneinfo.available_timezones())} time zones")
+
+
+def _disk(data: Path) -> Finding:
+    place = next(parent for parent in (data.resolve(), *data.resolve().parents) if parent.exists())
+    free = shutil.disk_usage(place).free
+    if free < DISK_FREE_MIN:
+        return Finding("bad", f"{free // 2**20} MB free under {place}", "make room, or set DISTRIBUTION_DATA_DIR")
+    return Finding("good", f"{free // 2**30} GB free under {place}")
+
+
+def _store(settings: Settings) -> list[Finding]:
+    kind = "SQLite" if settings.embedded else "PostgreSQL"
+    try:
+        return [Finding("good", f"{kind}: {line}") for line in examine_store(settings.database)]
+    except (StoreError, OSError) as error:
+        return [Finding("bad", f"{kind}: {error}", "run `distribution migrate`")]
+
+
+def _broker(settings: Settings) -> Finding:
+    if settings.nats_url is not None:
+        return Finding(
+            "note", f"broker {settings.nats_url} is yours: see that its streams run with sync_interval always"
+        )
+    return Finding("good", "the broker is a child of the house, with sync_interval always")
+
+
+def _egress(settings: Settings) -> Finding:
+    if settings.egress_allow:
+        return Finding("note", f"typed addresses may also reach {', '.join(settings.egress_allow)}")
+    return Finding("good", "typed addresses reach public hosts only")
+
+
+def _channels(settings: Settings) -> Finding:
+    if settings.sandbox == "0":
+        if settings.clients_file is None:
+            return Finding("bad", "real channels without our registrations", "set DISTRIBUTION_CLIENTS_FILE")
+        return Finding("good", "real channels")
+    return Finding("note", "simulated channels: nothing leaves this machine")
+
+
+async def _running(data: Path) -> Finding:
+    try:
+        up: dict[str, Any] = json.loads((data / "up.json").read_text())
+    except (OSError, ValueError):
+        return Finding("note", "no house is running here", "start one with `make up`")
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3)) as session,
+            session.get(up["page"].rstrip("/") + "/readyz") as answer,
+        ):
+            if answer.status == 200:
+                return Finding("good", f"a house answers at {up['page']}")
+            return Finding("bad", f"the house at {up['page']} is not ready: {(await answer.text())[:300]}")
+    except (aiohttp.ClientError, TimeoutError):
+        return Finding("bad", f"up.json names {up['page']}, and nobody answers there", "start it again with `make up`")
