@@ -1,0 +1,146 @@
+"""The `distribution` command. What needs a running house speaks HTTP to it; the few below open the store themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from services.chassis.settings import Settings, SettingsWrong, read_settings
+from services.chassis.store import StoreError
+from services.commands import accounts, operations, posts
+from services.commands.client import FAILED, USAGE, clean, fail, say
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
+                  help="Publishes approved posts on schedule: once, on time, or tells you why.")  # fmt: skip
+app.add_typer(accounts.app, name="account")
+app.add_typer(accounts.connect, name="connect")
+app.add_typer(posts.app, name="posts")
+app.add_typer(operations.parked, name="parked")
+app.add_typer(operations.views, name="views")
+app.add_typer(operations.keys, name="keys")
+app.command("replay")(operations.replay)
+app.command("pause")(operations.pause)
+app.command("resume")(operations.resume)
+
+Output = Annotated[str, typer.Option("--output", help="text or json")]
+WEEK = Path("deploy/examples/week.jsonl")
+
+
+def _settings(**given: Any) -> Settings:
+    try:
+        return read_settings(**{name: value for name, value in given.items() if value is not None})
+    except SettingsWrong as wrong:
+        fail(str(wrong), USAGE)
+
+
+@app.command()
+def up() -> None:
+    """The whole house in real time, on an embedded default with simulated channels; Ctrl-C ends it."""
+    from services.system import run_up  # the whole house is only loaded by those who start it
+
+    _run(run_up(_settings(), said=say))
+
+
+@app.command()
+def demo(
+    week: Annotated[Path, typer.Argument(help="the week to play")] = WEEK,
+    keep: Annotated[bool, typer.Option("--keep", envvar="KEEP", help="leave it running afterwards")] = False,
+) -> None:
+    """Play a week of approved posts through the whole house, and judge it against the outside world's books."""
+    from services.demo.command import run_demo
+
+    good = _run(run_demo(week, keep=keep, said=say))
+    if not good:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def run(service: Annotated[str, typer.Argument(help="scheduler, publisher, collector or gateway")]) -> None:
+    """One service in a process of its own, on PostgreSQL and a broker of yours."""
+    from services.system import SERVICES, run_one
+
+    if service not in SERVICES:
+        fail(f"{service} is no service; choose one of {', '.join(SERVICES)}", USAGE)
+    settings = _settings()
+    if settings.embedded:
+        fail("SQLite serves one process alone: set DISTRIBUTION_DATABASE_URL to postgresql://…, or use `up`", USAGE)
+    if settings.nats_url is None:
+        fail("services in processes of their own share a broker: set DISTRIBUTION_NATS_URL", USAGE)
+    _run(run_one(service, settings, said=say))
+
+
+@app.command()
+def migrate() -> None:
+    """Make the tables, or bring them to this release."""
+    from services.chassis.opening import migrate as make_tables
+
+    settings = _settings()
+    try:
+        make_tables(settings.database)
+    except (StoreError, OSError) as error:
+        fail(str(error))
+    say("the tables are as this release needs them")
+
+
+@app.command()
+def settings(output: Output = "text") -> None:
+    """Every setting, what it is now and what it means."""
+    now = _settings()
+    rows = {
+        f"DISTRIBUTION_{name.upper()}": {"value": _shown(getattr(now, name)), "means": field.description}
+        for name, field in Settings.model_fields.items()
+    }
+    if output == "json":
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    for name, row in rows.items():
+        typer.echo(f"{name}={row['value'] if row['value'] is not None else ''}\n    {row['means']}")
+
+
+@app.command()
+def doctor(output: Output = "text") -> None:
+    """What is well, what is not, and the command that mends it."""
+    from services.doctor import examine
+
+    findings = asyncio.run(examine(_settings()))
+    if output == "json":
+        typer.echo(json.dumps([finding.as_dict() for finding in findings], indent=1))
+    else:
+        for finding in findings:
+            typer.echo(clean(f"{finding.mark:4}  {finding.what}{': ' + finding.mend if finding.mend else ''}"))
+    if any(finding.mark == "bad" for finding in findings):
+        raise typer.Exit(FAILED)
+
+
+def _shown(value: Any) -> Any:
+    """A database address without its password."""
+    text = str(value) if isinstance(value, Path) else value
+    if isinstance(text, str) and "@" in text and "://" in text:
+        scheme, rest = text.split("://", 1)
+        user, host = rest.rsplit("@", 1)
+        return f"{scheme}://{user.split(':')[0]}@{host}"
+    return list(text) if isinstance(text, tuple) else text
+
+
+def _run(running: Any) -> Any:
+    """To its end, or to Ctrl-C, which is a clean end too."""
+    try:
+        return asyncio.run(running)
+    except KeyboardInterrupt:
+        say("stopped")
+        raise typer.Exit(130) from None
+    except (StoreError, SettingsWrong, OSError) as error:
+        fail(str(error))
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

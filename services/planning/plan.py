@@ -1,0 +1,150 @@
+"""Posts and days in, slots and reasons out (S14, S15, S18, S21). Pure: a plan asks for the days it needs by yielding.
+
+Open(day)    -> the first day at or after it that is not known to be full
+Look(days)   -> those days as they stand
+and returns     Planned, or Missed where only *exactly at* could have been meant
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from events import Considered, Slot, Why
+from services.planning.posting_day import Day, refused
+from services.planning.terms import ONE_DAY, Terms
+from services.planning.windows import Offer
+from services.planning.zones import date_at
+
+LEAD = timedelta(minutes=1)
+"""S14: no slot is nearer than a minute."""
+CONSIDERED_MAX = 12
+"""So many refused slots are named; the others are counted (S21)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """When a post would like to go out (S3)."""
+
+    not_before: datetime | None = None
+    exactly_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    days: tuple[date, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """`full` are the days found without any room on the way; `fills` says that this slot was the last of its day."""
+
+    slot: Slot
+    why: Why
+    exactly: bool = False
+    day: date | None = None
+    full: tuple[date, ...] = ()
+    fills: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Only *exactly at* can be missed: a person decides (S3)."""
+
+    wanted_at: datetime
+    reason: str
+
+
+Planning = Generator[Open | Look, Any, Planned | Missed]
+
+
+@dataclass(slots=True)
+class Trail:
+    """What was looked at on the way, for whoever asks why."""
+
+    named: list[Considered] = field(default_factory=list)
+    more: int = 0
+
+    def passed(self, local: str, reason: str) -> None:
+        if len(self.named) < CONSIDERED_MAX:
+            self.named.append(Considered(local=local, refused=reason))
+        else:
+            self.more += 1
+
+
+def plan(wish: Wish, terms: Terms, *, now: datetime, reason: str = "planned") -> Planning:
+    """The earliest free slot at or after max(now + 1 minute, not before), or exactly the time that was asked for."""
+    if wish.exactly_at is not None:
+        return (yield from _exactly(wish.exactly_at, terms, now=now, reason=reason))
+    earliest = max(now + LEAD, wish.not_before or now)
+    day = date_at(earliest, terms.zone)
+    trail, full = Trail(), []
+    while True:
+        day = yield Open(day)
+        offers = terms.offers_on(day)
+        taken = instants((yield Look(terms.days_with(offers[0][0], offers[-1][0])))) if offers else []
+        reasons = {at: refused(at, taken, terms.cap) for at, _ in offers}
+        for at, offer in offers:
+            if at < earliest:
+                continue
+            if why_not := reasons[at]:
+                trail.passed(terms.slot(at).local, why_not)
+                continue
+            left = [other for other, _ in offers if reasons[other] is None and other != at]
+            fills = not any(terms.cap.allows(other, sorted([*taken, at])) for other in left)
+            why = _why(terms, offer, trail, _fell_back(terms, trail, day, reason))
+            return Planned(terms.slot(at, offer.wall), why, day=day, full=tuple(full), fills=fills)
+        if all(reasons.values()):
+            full.append(day)
+        day += ONE_DAY
+
+
+def _exactly(at: datetime, terms: Terms, *, now: datetime, reason: str) -> Planning:
+    """May lie outside windows and coincide with others, but never breaks a cap (S3)."""
+    if now - at > terms.tolerance:
+        return Missed(at, "it lies further in the past than the tolerance")
+    taken = instants((yield Look(terms.days_with(at, at))))
+    if not terms.cap.allows(at, taken):
+        span = "in 24 hours" if terms.cap.rolling else "a day"
+        return Missed(at, f"it would be over the cap of {terms.cap.posts_max} posts {span}")
+    return Planned(terms.slot(at), Why(mode="exactly", reason=reason), exactly=True)
+
+
+def instants(days: Mapping[date, Day]) -> list[datetime]:
+    """Everything taken on these days, in order."""
+    return sorted(at for day in days.values() for at in day.instants)
+
+
+def _why(terms: Terms, offer: Offer, trail: Trail, reason: str) -> Why:
+    return Why(mode=terms.mode, window=offer.window, weight=offer.weight, considered=tuple(trail.named),
+               considered_more=trail.more, reason=reason)  # fmt: skip
+
+
+def _fell_back(terms: Terms, trail: Trail, day: date, reason: str) -> str:
+    """S15: a Custom time that could not be had falls to a later one of its day, else to another day; both are said."""
+    if terms.mode != "custom" or not trail.named:
+        return reason
+    wanted = trail.named[0].local
+    if wanted.startswith(day.isoformat()):
+        return f"{reason}; {wanted[11:]} could not be had, so the next time of the day"
+    return f"{reason}; no time was left on {wanted[:10]}"
+
+
+def answered(
+    planning: Planning, *, first_open: Callable[[date], date], look: Callable[[date], Day]
+) -> Planned | Missed:
+    """Run a plan where every day is at hand: a preview, and the tests."""
+    answer: Any = None
+    while True:
+        try:
+            asked = planning.send(answer)
+        except StopIteration as done:
+            return done.value
+        answer = first_open(asked.day) if isinstance(asked, Open) else {day: look(day) for day in asked.days}

@@ -1,0 +1,102 @@
+"""One connection's day: which slots are taken, what the cap still allows, which offer is the first free one.
+
+SlotTaken   a post has its place on the day
+SlotFreed   given back by cancel, move or definite failure (S17a)
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from events import Fact, Slot, SlotFreed, SlotTaken
+from services.planning.zones import date_at, instant
+
+FULL_DAY = timedelta(hours=24)
+Freed = Literal["cancelled", "moved", "failed", "returned", "held", "edited"]
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """Who has which slot; what was given back is gone from here."""
+
+    taken: dict[str, SlotTaken] = field(default_factory=dict)
+
+    @property
+    def instants(self) -> list[datetime]:
+        return [each.at for each in self.taken.values()]
+
+
+initial = Day()
+
+
+def evolve(state: Day, fact: Fact) -> Day:
+    match fact:
+        case SlotTaken():
+            return Day({**state.taken, fact.post: fact})
+        case SlotFreed():
+            return Day({post: taken for post, taken in state.taken.items() if post != fact.post})
+        case _:
+            return state
+
+
+def take(state: Day, *, connection: str, post: str, slot: Slot, exactly: bool = False) -> Sequence[Fact]:
+    """Reserve the slot; a post that has this very slot already says nothing."""
+    fact = SlotTaken(
+        connection=connection, day=day_of(slot), post=post, at=slot.at, local=slot.local, exactly=exactly
+    )  # fmt: skip
+    return [] if state.taken.get(post) == fact else [fact]
+
+
+def free(state: Day, *, post: str, why: Freed) -> Sequence[Fact]:
+    """Give the slot back; a post that has none on this day says nothing."""
+    taken = state.taken.get(post)
+    return [SlotFreed(connection=taken.connection, day=taken.day, post=post, why=why)] if taken else []
+
+
+def day_of(slot: Slot) -> date:
+    """The local date a slot belongs to, whose stream it is written on."""
+    return date.fromisoformat(slot.local[:10])
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """How many posts a day, in the channel's own reset zone or over any 24 hours (S17a, S18)."""
+
+    posts_max: int | None
+    zone: ZoneInfo
+    rolling: bool = False
+
+    def counts_with(self, at: datetime) -> tuple[datetime, datetime]:
+        """The stretch of time whose posts count together with one at `at`."""
+        if self.posts_max is None:
+            return at, at
+        if self.rolling:
+            return at - FULL_DAY, at + FULL_DAY
+        day = date_at(at, self.zone)
+        return instant(day, time(), self.zone), instant(day + timedelta(days=1), time(), self.zone)
+
+    def allows(self, at: datetime, taken: Sequence[datetime]) -> bool:
+        """Whether one more at `at` keeps the cap; `taken` is in order."""
+        if self.posts_max is None:
+            return True
+        since, until = self.counts_with(at)
+        if not self.rolling:
+            return bisect_left(taken, until) - bisect_left(taken, since) < self.posts_max
+        near = [each for each in taken if since < each < until]
+        # Every 24 hours that hold the newcomer begin at itself or at a slot up to a day before it.
+        begins = [each for each in near if each <= at] + [at]
+        return all(bisect_left(near, begin + FULL_DAY) - bisect_left(near, begin) < self.posts_max for begin in begins)
+
+
+def refused(at: datetime, taken: Sequence[datetime], cap: Cap) -> str | None:
+    """Why a slot cannot be had, in a person's words (S21); None when it is free."""
+    if bisect_right(taken, at) > bisect_left(taken, at):
+        return "taken"
+    if not cap.allows(at, taken):
+        return f"over the cap of {cap.posts_max} posts {'in 24 hours' if cap.rolling else 'a day'}"
+    return None

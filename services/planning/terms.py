@@ -1,0 +1,81 @@
+"""On which terms a connection posts: its account's zone, mode and times, its channel's cap. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from events import AccountDocument, EngagementProfiled, Slot
+from events.channels import CHANNELS, channel_of
+from services.planning.posting_day import Cap
+from services.planning.windows import BEST_PRACTICE, SPACING, Offer, Week, learned, week_of, week_of_times
+from services.planning.zones import date_at, instant, shown, zone_called
+
+ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """`mode` is the one that takes effect: Adaptive without enough data, or Custom without times, is Best Practice."""
+
+    connection: str
+    zone: ZoneInfo
+    mode: str
+    week: Week
+    cap: Cap
+    tolerance: timedelta
+
+    def offers_on(self, day: date) -> list[tuple[datetime, Offer]]:
+        """In order of time; two wall clocks that a gap makes one instant are one offer (S19)."""
+        found: dict[datetime, Offer] = {}
+        for offer in self.week[day.weekday()]:
+            at = instant(day, offer.wall, self.zone)
+            if at not in found or self.slot(at).local.endswith(_clock(offer.wall)):
+                found[at] = offer
+        return sorted(found.items(), key=lambda each: each[0])
+
+    def days_with(self, first: datetime, last: datetime) -> tuple[date, ...]:
+        """The local dates whose slots count together with slots between `first` and `last` (S17a)."""
+        day = date_at(min(first, self.cap.counts_with(first)[0]), self.zone)
+        until = date_at(max(last, self.cap.counts_with(last)[1]), self.zone)
+        return tuple(day + ONE_DAY * number for number in range((until - day).days + 1))
+
+    def slot(self, at: datetime, wall: time | None = None) -> Slot:
+        """An instant as the account's people read it; `wanted` tells the wall clock a gap has moved."""
+        local, name = shown(at, self.zone).isoformat(timespec="minutes"), str(self.zone)
+        if wall is None or local.endswith(_clock(wall)):
+            return Slot(at=at, local=local, zone=name)
+        return Slot(at=at, local=local, zone=name, wanted=_clock(wall), why="gap")
+
+
+def terms_of(connection: str, document: AccountDocument, profile: EngagementProfiled | None = None) -> Terms:
+    channel = channel_of(connection)
+    facts = CHANNELS[channel]
+    own = document.caps.get(channel)  # type: ignore[call-overload]
+    cap = Cap(own.posts_per_day_max if own else facts.posts_per_day_max, zone_called(facts.day_zone), facts.rolling_day)
+    mode, week = _week(channel, document, profile)
+    return Terms(connection, zone_called(document.zone), mode, week, cap, document.tolerance)
+
+
+def _week(channel: str, document: AccountDocument, profile: EngagementProfiled | None) -> tuple[str, Week]:
+    spacing = document.spacing.get(channel, SPACING)  # type: ignore[call-overload]
+    if document.mode == "custom":
+        week = week_of_times(document.times.get(channel, {}))  # type: ignore[call-overload]
+        if any(week):
+            return "custom", week
+    if document.mode == "adaptive" and profile is not None:
+        week = week_of(learned(profile.windows), spacing)
+        if any(week):
+            return "adaptive", week
+    return "best_practice", _best_practice(channel, spacing)
+
+
+@lru_cache(maxsize=256)
+def _best_practice(channel: str, spacing: timedelta) -> Week:
+    return week_of(BEST_PRACTICE[channel], spacing)
+
+
+def _clock(wall: time) -> str:
+    return wall.isoformat(timespec="minutes")
