@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-from services.chassis.recorder_postgres import PostgresRecorder
+from services.chassis.recorder_postgres import PostgresRecorder, connect
 from services.chassis.store import Store, StoreError
 from services.chassis.store_postgres import PostgresStore
-from services.chassis.store_sqlite import SqliteRecorder, SqliteStore
+from services.chassis.store_sqlite import SCHEMA, SchemaDiffers, SqliteRecorder, SqliteStore
 
 SQLITE_SCHEME = "sqlite:///"
 POSTGRES_SCHEMES = ("postgresql://", "postgres://")
@@ -38,6 +40,23 @@ def migrate(database_url: str) -> None:
         recorder.prepare()
     finally:
         recorder.close()
+
+
+def examine_store(database_url: str) -> Sequence[str]:
+    """What can be said of the log at this address without opening it for writing; raises what an opening would."""
+    if is_postgres(database_url):
+        with connect(database_url) as db:
+            PostgresRecorder(database_url).prove(db)
+        return ["it answers, flushes every commit, and its tables are of this release"]
+    path = _path(database_url)
+    if not path.exists():
+        return [f"no log yet at {path}; the first start makes it"]
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        found = db.execute("PRAGMA user_version").fetchone()[0]
+        if found != SCHEMA:
+            raise SchemaDiffers(f"the log is of schema {found} and this release needs {SCHEMA}")
+        facts = db.execute("SELECT COALESCE(MAX(rowid), 0) FROM stored_events").fetchone()[0]
+    return [f"{facts} facts in {path}, in tables of this release"]
 
 
 def is_postgres(database_url: str) -> bool:

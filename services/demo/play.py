@@ -112,7 +112,8 @@ def _doing(line: Line, doors: Doors, said: Callable[[str], None]) -> Callable[[]
 async def connected(doors: Doors, account: str, channel: str) -> None:
     """What a person does: ask for the address, consent there, and come back; a blog is connected by its key."""
     if channel == "blog":
-        site = await doors.outside("POST", "/sandbox/sites", {"account": account})
+        given = await doors.outside("GET", f"/sandbox/blog/key?account={account}")
+        site = {"cms": "wordpress", "site": given["site"], "user": given["user"], "key": given["password"]}
         status, body = await doors.ask("PUT", f"/v1/accounts/{account}/connections/blog", site)
         if status != 200:
             raise PlayFailed(f"the blog of {account} could not be connected: {status} {body}")
