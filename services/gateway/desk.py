@@ -1,0 +1,117 @@
+"""What every route is handed: the store and its clock, who comes in, the views, the vault, and the way to the channels.
+
+A router factory takes the desk and nothing else, so that tests and production build the same routes.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any, Protocol
+
+from fastapi import Depends, Request
+
+from events.channels import account_of
+from services.channels.adapter import Adapter, Client, Http
+from services.chassis.bells import BelledStore
+from services.chassis.clock import Clock
+from services.chassis.service import Chassis
+from services.chassis.telemetry import Metrics
+from services.chassis.vault import Vault
+from services.gateway.keys import Keys
+from services.gateway.principal import Action, Principal
+from services.gateway.problems import Problem, not_found
+
+
+class Views(Protocol):
+    """What a route that changes something needs of the views: to wait for a position, and a post as the queue has it."""
+
+    @property
+    def position(self) -> int: ...
+
+    async def run(self) -> None: ...
+
+    async def in_flight(self) -> str | None: ...
+
+    async def reached(self, position: int, seconds: float) -> bool: ...
+
+    async def post(self, story: str) -> Mapping[str, Any] | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What the house around the gateway answers for it. Each has a default that is true of a gateway alone.
+
+    `unready` names what is not ready; `accept_clock` takes the wall's time as an operator's answer to a jump.
+    """
+
+    unready: Callable[[], Awaitable[list[str]]] | None = None
+    accept_clock: Callable[[], None] | None = None
+    replay: Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    chassis: Chassis
+    keys: Keys
+    vault: Vault
+    views: Views
+    adapters: Mapping[str, Adapter]
+    http_for: Callable[[str], Http]
+    clients: Mapping[str, Client]
+    public_url: Callable[[], str]
+    seen_as: Callable[[str], str] = str
+    random_bytes: Callable[[int], bytes] = secrets.token_bytes
+    metrics: Metrics = field(default_factory=Metrics)
+    hooks: Hooks = field(default_factory=Hooks)
+
+    @property
+    def store(self) -> BelledStore:
+        return self.chassis.store
+
+    @property
+    def clock(self) -> Clock:
+        return self.chassis.clock
+
+    def now(self) -> datetime:
+        return self.chassis.clock.now()
+
+    def new_id(self) -> str:
+        return self.chassis.new_id()
+
+
+async def principal_of(request: Request) -> Principal:
+    """The one place where a request becomes somebody: a key sent along, or the session cookie of the page."""
+    desk: Desk = request.app.state.desk
+    found = await desk.keys.principal_of(request)
+    if found is None:
+        raise Problem(
+            "unauthenticated", "Send `Authorization: Bearer <api key>`, with a key that has not been revoked."
+        )
+    return found
+
+
+Asker = Annotated[Principal, Depends(principal_of)]
+"""A route's argument of this type is whoever asks; without one nobody comes in."""
+
+
+def allow(asker: Principal, action: Action, *, account: str | None = None) -> None:
+    """A foreign account is as unknown as none; a role that may not is told so."""
+    if account is not None and not asker.sees(account):
+        raise not_found()
+    if not asker.may(action):
+        raise Problem("forbidden", f"The role {asker.role} may not do this; ask an owner or an operator.")
+
+
+def allow_house(asker: Principal, action: Action) -> None:
+    """For what concerns all accounts at once."""
+    if not asker.everywhere or not asker.may(action):
+        raise Problem(
+            "forbidden", "This concerns the whole house; it takes a key for all accounts whose role allows it."
+        )
+
+
+def allow_story(asker: Principal, action: Action, story: str) -> None:
+    allow(asker, action, account=account_of(story))

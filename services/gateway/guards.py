@@ -1,0 +1,138 @@
+"""What every request passes on its way in and every answer on its way out, whatever the route.
+
+A body is bounded, a change that a browser sends must come from our own page, and every answer says what a browser
+may do with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.gateway.problems import MEDIA_TYPE, Problem, Wrong, not_found
+
+BODY_BYTES_MAX = 1_000_000
+SAFE = {"GET", "HEAD", "OPTIONS"}
+CSP = "; ".join(
+    ["default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'",
+     "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"]
+)  # fmt: skip
+HEADERS = (
+    (b"content-security-policy", CSP.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+
+log = structlog.get_logger("gateway")
+
+
+def answer(problem: Problem) -> Response:
+    headers = {"www-authenticate": "Bearer"} if problem.code == "unauthenticated" else {}
+    return Response(orjson.dumps(problem.body()), problem.status, headers, MEDIA_TYPE)
+
+
+class Guards:
+    """The outermost layer, so that a refusal carries the same headers as every other answer."""
+
+    def __init__(self, app: ASGIApp, *, cookies: Sequence[str]) -> None:
+        self._app, self._cookies = app, tuple(cookies)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        refused = too_large(request) or self._cross_site(request)
+        if refused:
+            await answer(refused)(scope, receive, with_headers(send))
+            return
+        await self._app(scope, bounded(receive), with_headers(send))
+
+    def _cross_site(self, request: Request) -> Problem | None:
+        """A browser sends the cookie along by itself, so it has to say that our own page asked (A8)."""
+        by_cookie = "authorization" not in request.headers and any(name in request.cookies for name in self._cookies)
+        if request.method in SAFE or not (by_cookie or request.url.path == "/login"):
+            return None
+        site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+        own = site == "same-origin" if site else bool(origin) and urlsplit(origin).netloc == request.headers.get("host")
+        return None if own else Problem("cross_site", "Send it from the page itself, or with an API key.")
+
+
+def too_large(request: Request) -> Problem | None:
+    length = request.headers.get("content-length", "0")
+    if length.isdecimal() and int(length) <= BODY_BYTES_MAX:
+        return None
+    return Problem("too_large", f"A body may hold {BODY_BYTES_MAX} bytes.")
+
+
+def bounded(receive: Receive) -> Receive:
+    """A body that tells no length is counted as it comes."""
+    taken = 0
+
+    async def receiving() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > BODY_BYTES_MAX:
+            raise Problem("too_large", f"A body may hold {BODY_BYTES_MAX} bytes.")
+        return message
+
+    return receiving
+
+
+def with_headers(send: Send) -> Send:
+    """Ours where the route set none of its own."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            there = {name.lower() for name, _ in message.get("headers", [])}
+            more = [pair for pair in HEADERS if pair[0] not in there]
+            message = {**message, "headers": [*message.get("headers", []), *more]}
+        await send(message)
+
+    return sending
+
+
+def install(app: FastAPI) -> None:
+    """Every way a request can go wrong ends in a problem."""
+
+    @app.exception_handler(Problem)
+    async def said_no(request: Request, problem: Problem) -> Response:
+        return answer(problem)
+
+    @app.exception_handler(RequestValidationError)
+    async def not_as_asked(request: Request, wrong: RequestValidationError) -> Response:
+        return answer(invalid(wrong.errors()))
+
+    @app.exception_handler(HTTPException)
+    async def no_such_door(request: Request, wrong: HTTPException) -> Response:
+        if wrong.status_code == 405:
+            return answer(Problem("method_not_allowed", f"{request.method} is not offered here."))
+        return answer(not_found() if wrong.status_code == 404 else Problem("invalid", str(wrong.detail)))
+
+    @app.exception_handler(Exception)
+    async def ours(request: Request, broken: Exception) -> Response:
+        log.error("a request broke", path=request.url.path, fault=type(broken).__name__)
+        return answer(Problem("fault", "It is not your request; the log says more."))
+
+
+def invalid(errors: Sequence[Any], *, drop: int = 1) -> Problem:
+    """Every wrong field by its name, with what it should be."""
+    wrong = [Wrong(".".join(str(part) for part in each["loc"][drop:]), said(each)) for each in errors]
+    return Problem("invalid", "; ".join(f"{each.field or 'body'}: {each.detail}" for each in wrong), errors=wrong)
+
+
+def said(error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        return "there is no such field; leave it out"
+    return str(error["msg"]).removeprefix("Value error, ")

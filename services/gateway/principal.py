@@ -1,0 +1,41 @@
+"""Who asks, and what that role may do (S49). One table; a decision looks here, never a route."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["owner", "operator", "reviewer", "viewer"]
+Action = Literal["read", "review", "queue", "connect", "configure", "operate", "keys"]
+
+MAY: dict[Role, frozenset[Action]] = {
+    "owner": frozenset({"read", "review", "queue", "connect", "configure", "operate", "keys"}),
+    "operator": frozenset({"read", "queue", "connect", "configure", "operate"}),
+    "reviewer": frozenset({"read", "review"}),
+    "viewer": frozenset({"read"}),
+}
+"""*queue*: edit, retry, cancel, move, settle. *operate*: parked messages, views, replays, kill switch, clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """`name` is what facts carry as their actor, such as `key:3f9a0c1b`; `accounts` None means all of them.
+
+    `session` is the mark of the browser session it came by, None for a key sent along.
+    """
+
+    name: str
+    role: Role
+    accounts: tuple[str, ...] | None = None
+    session: str | None = None
+
+    @property
+    def everywhere(self) -> bool:
+        """The house as a whole is only for whoever sees all of it."""
+        return self.accounts is None
+
+    def sees(self, account: str | None) -> bool:
+        return self.accounts is None or account in self.accounts
+
+    def may(self, action: Action) -> bool:
+        return action in MAY[self.role]
