@@ -120,7 +120,8 @@ class RealClock(ScaledClock):
 class SteppingClock:
     """Stands still until somebody steps it; a week in a minute, and twice the same.
 
-    In the simulation `elapsed` steps along; in the demo it is real, because NATS and sockets are.
+    In the simulation `elapsed` steps along; in the demo it is real, because NATS and sockets are. `turn_real` lets it
+    run on from where it stands, for a demo that is kept.
     """
 
     def __init__(self, start: datetime, *, elapsed: Callable[[], float] | None = None) -> None:
@@ -128,9 +129,10 @@ class SteppingClock:
         self._elapsed = elapsed
         self._order = itertools.count()
         self._waiters: list[tuple[datetime, int, asyncio.Event]] = []
+        self._running: ScaledClock | None = None
 
     def now(self) -> datetime:
-        return self._now
+        return self._running.now() if self._running else self._now
 
     def elapsed(self) -> float:
         return self._elapsed() if self._elapsed else (self._now - self._start).total_seconds()
@@ -141,13 +143,26 @@ class SteppingClock:
         while self._waiters and self._waiters[0][0] <= self._now:
             heapq.heappop(self._waiters)[2].set()
 
+    def turn_real(self) -> None:
+        """From here on as fast as the wall; whoever waits is woken to wait anew."""
+        self._running = ScaledClock(start=self._now)
+        for _, _, come in self._waiters:
+            come.set()
+        self._waiters.clear()
+
     async def wait(self, until: datetime | None, *wakes: asyncio.Event) -> None:
+        if self._running:
+            return await self._running.wait(until, *wakes)
         if until is not None and until <= self._now:
             return
-        come = asyncio.Event()
-        if until is not None:
-            heapq.heappush(self._waiters, (until, next(self._order), come))
-        await _first_of(None, (come, *wakes))
+        waiter = (until or datetime.max.replace(tzinfo=UTC), next(self._order), asyncio.Event())
+        heapq.heappush(self._waiters, waiter)
+        try:
+            await _first_of(None, (waiter[2], *wakes))
+        finally:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+                heapq.heapify(self._waiters)
 
     async def nap(self, seconds: float, *wakes: asyncio.Event) -> None:
         if self._elapsed:
