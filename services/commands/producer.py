@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 import nats
+import nats.errors
 from nats.js.errors import APIError
 
 from events.subjects import POST_APPROVED, PRODUCTION
