@@ -33,6 +33,12 @@ class BelledStore:
             self._bells[name].append(bell)
         return bell
 
+    def let_go(self, bell: asyncio.Event) -> None:
+        """Whoever waited once gives the bell back."""
+        for bells in self._bells.values():
+            if bell in bells:
+                bells.remove(bell)
+
     def ring(self, names: Iterable[str]) -> None:
         for name in names:
             for bell in self._bells[name]:

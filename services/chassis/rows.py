@@ -170,9 +170,12 @@ HELD = Table(
     key=("service", "key", "position"),
 )
 LEASE = Table("lease", {"name": TEXT, "holder": TEXT, "until": INSTANT, "epoch": WHOLE}, key=("name",))
+ASKED = Table("asked", {"mark": TEXT, "fingerprint": TEXT, "answer": TEXT}, key=("mark",))
+"""What the gateway answered to a request for a change, by principal and Idempotency-Key; JSON (I21)."""
 HOUSE = Table("house", {"name": TEXT, "body": TEXT}, key=("name",))
 """A few single values of the house itself, such as the origin of a scaled clock; JSON."""
 
 TABLES: tuple[Table, ...] = (
     ALARM, READY, LINE, LOOKING, WAITING, ROOM, READING, VAULT, PARKED_BODY, BUDGET, CHECKPOINT, HELD, LEASE, HOUSE,
+    ASKED,
 )  # fmt: skip

@@ -24,7 +24,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from events import Told
 
 _SECRET_NAME = re.compile(r"token|secret|password|authorization|api_key|cookie|code_verifier", re.IGNORECASE)
-_SECRET_TEXT = re.compile(r"(Bearer|Basic)\s+[A-Za-z0-9+/=._~-]{8,}|(?:dk|atk)_[A-Za-z0-9]{16,}")
+_SECRET_TEXT = re.compile(r"(Bearer|Basic)\s+[A-Za-z0-9+/=._~-]{8,}|dk_[a-z0-9]{8}_[A-Za-z0-9_-]{43}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fastapi import FastAPI
@@ -12,9 +12,13 @@ from services.channels.adapter import Adapter, Client, Http
 from services.chassis.service import Chassis, Service, service
 from services.chassis.telemetry import Metrics
 from services.chassis.vault import Vault
+from services.gateway.asking import Asking
 from services.gateway.desk import Desk, Hooks, Views
+from services.gateway.grants import Grants
 from services.gateway.guards import Guards, install
 from services.gateway.keys import COOKIE, Keys
+from services.gateway.principal import Role
+from services.gateway.reactions import reactions, rings
 from services.gateway.routes import ROUTERS
 
 
@@ -24,6 +28,14 @@ class Gateway:
     asgi: FastAPI
     views: Views
     keys: Keys
+
+    async def issue_key(self, *, role: Role, accounts: Sequence[str] | None = None, name: str = "") -> str:
+        """From inside the house: the key as it is shown once."""
+        return (await self.keys.issue(role, accounts=accounts, name=name)).key.reveal()
+
+    def login_once(self, key: str) -> str:
+        """What follows `/login?once=`: opens the page for whoever holds this key, once, within ten minutes."""
+        return self.keys.once(key)
 
 
 def build(
@@ -40,19 +52,31 @@ def build(
     metrics: Metrics | None = None,
     hooks: Hooks | None = None,
 ) -> Gateway:
-    keys = Keys(chassis.store, clock=chassis.clock, new_id=chassis.new_id, random_bytes=random_bytes,
-                public_url=public_url)  # fmt: skip
-    desk = Desk(chassis, keys, vault, views, adapters, http_for, clients, public_url, seen_as, random_bytes,
-                metrics or Metrics(), hooks or Hooks())  # fmt: skip
-    wired = service(chassis, "gateway", reactions={}, rings={}, parts=[views])
+    store, clock, new_id = chassis.store, chassis.clock, chassis.new_id
+    keys = Keys(store, clock=clock, new_id=new_id, random_bytes=random_bytes, public_url=public_url)
+    asking = Asking(store, clock=clock)
+    grants = Grants(store, clock=clock, vault=vault, adapters=adapters, http_for=http_for, clients=clients,
+                    public_url=public_url)  # fmt: skip
+    desk = Desk(chassis, keys, asking, grants, vault, views, public_url, seen_as, metrics or Metrics(),
+                hooks or Hooks())  # fmt: skip
+    wired = service(
+        chassis,
+        "gateway",
+        reactions=reactions(store, grants, clock=clock, new_id=new_id),
+        rings=rings(store, grants, clock=clock, new_id=new_id),
+        parts=[views, asking],
+    )
     return Gateway(wired, asgi(desk), views, keys)
 
 
 def asgi(desk: Desk) -> FastAPI:
-    app = FastAPI(title="Distribution", version="1", docs_url="/docs", redoc_url=None)
+    app = FastAPI(title="Distribution", version="1", docs_url=None, redoc_url=None, description=DESCRIPTION)
     app.state.desk = desk
     install(app)
     app.add_middleware(Guards, cookies=(COOKIE, f"__Host-{COOKIE}"))
     for router in ROUTERS:
         app.include_router(router(desk))
     return app
+
+
+DESCRIPTION = "Publishes approved posts on schedule: once, on time, or tells you why."

@@ -5,28 +5,29 @@ A router factory takes the desk and nothing else, so that tests and production b
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Protocol
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from events.channels import account_of
-from services.channels.adapter import Adapter, Client, Http
 from services.chassis.bells import BelledStore
 from services.chassis.clock import Clock
 from services.chassis.service import Chassis
 from services.chassis.telemetry import Metrics
 from services.chassis.vault import Vault
+from services.gateway.asking import Asking
+from services.gateway.grants import Grants
 from services.gateway.keys import Keys
 from services.gateway.principal import Action, Principal
 from services.gateway.problems import Problem, not_found
 
 
 class Views(Protocol):
-    """What a route that changes something needs of the views: to wait for a position, and a post as the queue has it."""
+    """What a change needs of the views: to wait until they show a position, and a post as the queue has it."""
 
     @property
     def position(self) -> int: ...
@@ -56,14 +57,12 @@ class Hooks:
 class Desk:
     chassis: Chassis
     keys: Keys
+    asking: Asking
+    grants: Grants
     vault: Vault
     views: Views
-    adapters: Mapping[str, Adapter]
-    http_for: Callable[[str], Http]
-    clients: Mapping[str, Client]
     public_url: Callable[[], str]
     seen_as: Callable[[str], str] = str
-    random_bytes: Callable[[int], bytes] = secrets.token_bytes
     metrics: Metrics = field(default_factory=Metrics)
     hooks: Hooks = field(default_factory=Hooks)
 
@@ -82,7 +81,12 @@ class Desk:
         return self.chassis.new_id()
 
 
-async def principal_of(request: Request) -> Principal:
+bearer = HTTPBearer(auto_error=False, description="An API key, as `distribution keys issue` shows it once.")
+
+
+async def principal_of(
+    request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None
+) -> Principal:
     """The one place where a request becomes somebody: a key sent along, or the session cookie of the page."""
     desk: Desk = request.app.state.desk
     found = await desk.keys.principal_of(request)

@@ -7,7 +7,6 @@ may do with it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
@@ -18,7 +17,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.gateway.problems import MEDIA_TYPE, Problem, Wrong, not_found
+from services.gateway.problems import MEDIA_TYPE, Problem, invalid, not_found
 
 BODY_BYTES_MAX = 1_000_000
 SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -70,8 +69,10 @@ class Guards:
 
 def too_large(request: Request) -> Problem | None:
     length = request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length) <= BODY_BYTES_MAX:
-        return None
+    return None if length.isdecimal() and int(length) <= BODY_BYTES_MAX else over()
+
+
+def over() -> Problem:
     return Problem("too_large", f"A body may hold {BODY_BYTES_MAX} bytes.")
 
 
@@ -84,7 +85,7 @@ def bounded(receive: Receive) -> Receive:
         message = await receive()
         taken += len(message.get("body", b""))
         if taken > BODY_BYTES_MAX:
-            raise Problem("too_large", f"A body may hold {BODY_BYTES_MAX} bytes.")
+            raise HTTPException(413)
         return message
 
     return receiving
@@ -116,23 +117,17 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def no_such_door(request: Request, wrong: HTTPException) -> Response:
-        if wrong.status_code == 405:
-            return answer(Problem("method_not_allowed", f"{request.method} is not offered here."))
-        return answer(not_found() if wrong.status_code == 404 else Problem("invalid", str(wrong.detail)))
+        match wrong.status_code:
+            case 404:
+                return answer(not_found())
+            case 405:
+                return answer(Problem("method_not_allowed", f"{request.method} is not offered here."))
+            case 413:
+                return answer(over())
+            case _:
+                return answer(Problem("invalid", str(wrong.detail)))
 
     @app.exception_handler(Exception)
     async def ours(request: Request, broken: Exception) -> Response:
         log.error("a request broke", path=request.url.path, fault=type(broken).__name__)
         return answer(Problem("fault", "It is not your request; the log says more."))
-
-
-def invalid(errors: Sequence[Any], *, drop: int = 1) -> Problem:
-    """Every wrong field by its name, with what it should be."""
-    wrong = [Wrong(".".join(str(part) for part in each["loc"][drop:]), said(each)) for each in errors]
-    return Problem("invalid", "; ".join(f"{each.field or 'body'}: {each.detail}" for each in wrong), errors=wrong)
-
-
-def said(error: Any) -> str:
-    if error["type"] == "extra_forbidden":
-        return "there is no such field; leave it out"
-    return str(error["msg"]).removeprefix("Value error, ")

@@ -37,6 +37,8 @@ IDLE_S, SESSION_S = 1800.0, 12 * 3600.0
 """A session ends after half an hour without a request, and after twelve hours in any case (A22)."""
 COOKIE = "distribution"
 LISTED = "key-"
+ACTOR = "key:"
+"""What facts name a key by: never the key, only the letters it is known by."""
 
 initial: KeyIssued | None = None
 """A key nobody has issued, or that was revoked."""
@@ -86,7 +88,7 @@ class Keys:
                  random_bytes: Callable[[int], bytes], public_url: Callable[[], str]) -> None:  # fmt: skip
         self._store, self._clock, self._new_id = store, clock, new_id
         self._random, self._public_url = random_bytes, public_url
-        self._once: dict[str, tuple[Principal, float]] = {}
+        self._once: dict[str, tuple[str, float]] = {}
         self._sessions: dict[str, Session] = {}
 
     async def issue(self, role: Role, *, accounts: Sequence[str] | None = None, name: str = "",
@@ -128,21 +130,26 @@ class Keys:
             return await self.authenticated(key.strip()) if scheme.lower() == "bearer" else None
         return await self.in_session(request.cookies.get(self.cookie, ""))
 
+    async def stands(self, principal: Principal) -> bool:
+        """Whether the key somebody came by still opens."""
+        return await self.known(principal.name.removeprefix(ACTOR)) is not None
+
     @property
     def cookie(self) -> str:
         """Bound to this very host where browsers allow it: on https."""
         return f"__Host-{COOKIE}" if urlsplit(self._public_url()).scheme == "https" else COOKIE
 
-    def once(self, principal: Principal) -> str:
-        """A token that opens one session, for `/login?once=`."""
+    def once(self, key: str) -> str:
+        """A token that opens one session of whoever holds this key, for `/login?once=`."""
         token = base64.urlsafe_b64encode(self._random(32)).rstrip(b"=").decode()
-        self._once[digest(token)] = (principal, self._clock.elapsed() + ONCE_S)
+        self._once[digest(token)] = (key, self._clock.elapsed() + ONCE_S)
         return token
 
-    def begin(self, token: str) -> str | None:
+    async def begin(self, token: str) -> str | None:
         """The new session's secret for a login token, which is used up; None for one that is not good."""
-        principal, until = self._once.pop(digest(token), (None, 0.0))
-        return self.session(principal) if principal and self._clock.elapsed() < until else None
+        key, until = self._once.pop(digest(token), ("", 0.0))
+        principal = await self.authenticated(key) if self._clock.elapsed() < until else None
+        return self.session(principal) if principal else None
 
     def session(self, principal: Principal) -> str:
         secret = base64.urlsafe_b64encode(self._random(32)).rstrip(b"=").decode()
@@ -159,8 +166,7 @@ class Keys:
         found = self._sessions.get(mark)
         if found is None or not _alive(found, now):
             return None
-        prefix = found.principal.name.removeprefix("key:")
-        if await self.known(prefix) is None:
+        if not await self.stands(found.principal):
             del self._sessions[mark]
             return None
         self._sessions[mark] = replace(found, seen=now)
@@ -168,7 +174,7 @@ class Keys:
 
 
 def _principal(issued: KeyIssued) -> Principal:
-    return Principal(f"key:{issued.prefix}", issued.role, issued.accounts)
+    return Principal(ACTOR + issued.prefix, issued.role, issued.accounts)
 
 
 def _alive(session: Session, now: float) -> bool:

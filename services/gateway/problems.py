@@ -68,3 +68,23 @@ class Problem(Exception):
 def not_found() -> Problem:
     """The same words for what is not there and for what is somebody else's."""
     return Problem("not_found", "There is nothing by this name that this key may see.")
+
+
+def invalid(errors: Sequence[Any], *, drop: int = 1) -> Problem:
+    """Every wrong field by its name, with what it should be."""
+    named = [".".join(str(part) for part in each["loc"][drop:] if part != "[key]") for each in errors]
+    wrong = [Wrong(field, said(each)) for field, each in zip(named, errors, strict=True)]
+    return Problem("invalid", "; ".join(f"{each.field or 'body'}: {each.detail}" for each in wrong), errors=wrong)
+
+
+def said(error: Any) -> str:
+    match error["type"]:
+        case "extra_forbidden":
+            return "there is no such field; leave it out"
+        case "missing":
+            return "is missing"
+        case "json_invalid":
+            return str(error["ctx"]["error"])
+        case "string_pattern_mismatch" if "[0-5]" in error["msg"]:
+            return "write a time as in 09:00"
+    return str(error["msg"]).removeprefix("Value error, ")
