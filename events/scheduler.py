@@ -57,11 +57,12 @@ class PostEdited(Fact, type="scheduler.post_edited"):
 
 
 class PostScheduled(Fact, type="scheduler.post_scheduled"):
-    """A slot is reserved. `order` keeps the turn among equals: the position of the intake."""
+    """A slot is reserved. `not_before` is what was asked for, kept for whoever plans the post again."""
 
     connection: str
     slot: Slot
     why: Why
+    not_before: datetime | None = None
 
 
 class PostHeld(Fact, type="scheduler.post_held"):

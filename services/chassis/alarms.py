@@ -132,7 +132,8 @@ class Alarms:
             asyncio.get_running_loop().call_exception_handler({"message": "an alarm broke", "exception": broken})
 
     async def _ring(self, row: Row) -> None:
-        gone = Drop(ALARM, {column: row[column] for column in ("service", "name", "due_at")})
+        # The very row: one that was set anew meanwhile, if only with another mark in its ring, stays.
+        gone = Drop(ALARM, {column: row[column] for column in ("service", "name", "due_at", "ring")})
         ring = orjson.loads(str(row["ring"]))
         while True:
             try:

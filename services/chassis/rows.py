@@ -137,9 +137,13 @@ LOOKING = Table(
 """An unclear attempt due to be looked up. A look makes nothing visible, so it takes a lane but never the line (D10)."""
 
 WAITING = Table(
-    "waiting", {"connection": TEXT, "turn": WHOLE, "story": TEXT}, key=("story",), indexes=(("connection", "turn"),)
+    "waiting",
+    {"connection": TEXT, "turn": WHOLE, "story": TEXT, "waits_for": TEXT, "cause": WHOLE},
+    key=("story",),
+    indexes=(("connection", "waits_for", "turn"),),
+    never_none=("connection", "waits_for", "turn"),
 )
-"""Who waits for which connection, in the order they were taken in."""
+"""Who waits for which connection, in the order they were taken in; `cause` is the position of the fact that made it."""
 
 ROOM = Table("room", {"connection": TEXT, "day": TEXT, "left": WHOLE}, key=("connection", "day"))
 """How many slots a day still has, where that is known to be none: lets a planner step over full days."""

@@ -33,7 +33,7 @@ class Dialect:
 SQLITE = Dialect("sqlite", "?", "rowid", "", {TEXT: "TEXT", WHOLE: "INTEGER", INSTANT: "INTEGER", BYTES: "BLOB"})
 POSTGRES = Dialect(
     "postgres", "%s", "ctid", " FOR UPDATE SKIP LOCKED",
-    {TEXT: "TEXT", WHOLE: "BIGINT", INSTANT: "BIGINT", BYTES: "BYTEA"},
+    {TEXT: 'TEXT COLLATE "C"', WHOLE: "BIGINT", INSTANT: "BIGINT", BYTES: "BYTEA"},
 )  # fmt: skip
 
 

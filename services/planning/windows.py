@@ -42,6 +42,11 @@ Week = tuple[tuple[Offer, ...], ...]
 """Monday first; every day's offers in order."""
 
 
+def _minutes(wall: str) -> int:
+    hours, minutes = wall.split(":")
+    return int(hours) * 60 + int(minutes)
+
+
 def window(days: Iterable[int], begins: str, ends: str, weight: float) -> Window:
     return Window(tuple(days), _minutes(begins), _minutes(ends), weight)
 
@@ -85,11 +90,6 @@ def week_of_times(times: Mapping[Any, Sequence[str]]) -> Week:
 def learned(windows: Iterable[Mapping[str, Any]]) -> tuple[Window, ...]:
     """The windows of an EngagementProfiled, written like the preset: days, from, to, weight (S16)."""
     return tuple(window(each["days"], each["from"], each["to"], float(each.get("weight", 1))) for each in windows)
-
-
-def _minutes(wall: str) -> int:
-    hours, minutes = wall.split(":")
-    return int(hours) * 60 + int(minutes)
 
 
 def _time(minute: int) -> time:

@@ -1,0 +1,95 @@
+"""Whether what people ask of a post can be granted: the code and the reason of every no (S25, S28, S30). Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from events import Ask, CancelAsked, Content, EditAsked, RescheduleAsked, RetryAsked, UndoAsked
+from services.scheduler.post import FAILED, State
+
+AHEAD_MAX = timedelta(days=5 * 366)
+"""Nobody plans further ahead: a wish beyond it is a slip of the keyboard."""
+
+
+@dataclass(frozen=True, slots=True)
+class No:
+    code: str
+    reason: str
+
+
+UNKNOWN_POST = No("unknown_post", "There is no such post; look at its account and its name.")
+
+
+def refusal(ask: Ask, state: State, *, version: str, approved: bool, now: datetime) -> No | None:
+    """None when it can be granted, as far as the post itself is concerned."""
+    if ask.expected is not None and ask.expected != version:
+        return No("stale", f"The post has moved on to version {version}; read it again before you decide.")
+    if state.open:
+        return _already_started(state)
+    if state.phase == "published":
+        return No("already_published", "The post is published; nothing in the queue is left to change.")
+    match ask:
+        case RetryAsked():
+            return _no_retry(state, approved)
+        case CancelAsked():
+            return _ended(state)
+        case RescheduleAsked():
+            return _ended(state) or _not_approved(approved) or _too_far(ask, now)
+        case EditAsked():
+            return _ended(state) if state.phase not in FAILED else None
+        case UndoAsked():
+            return _nothing_to_undo(state) or _not_approved(approved)
+        case _:
+            return None
+
+
+def edited(content: Content, ask: EditAsked) -> Content:
+    """The content with whatever the ask names; what it does not name stays."""
+    if ask.content is not None:
+        return ask.content
+    named = {name: value for name in ("text", "title", "link", "media") if (value := getattr(ask, name)) is not None}
+    return content.model_copy(update=named)
+
+
+def _already_started(state: State) -> No:
+    if state.unclear:
+        return No("already_started", "An attempt was made and nobody knows yet whether it went out; wait until that "
+                  "is settled, or settle it.")  # fmt: skip
+    return No("already_started", "An attempt to publish is under way; wait for its outcome.")
+
+
+def _ended(state: State) -> No | None:
+    match state.phase:
+        case "failed" | "refused":
+            return No("already_failed", "The post has failed and waits for nothing; edit or retry it instead.")
+        case "cancelled":
+            return No("already_cancelled", "The post is cancelled already.")
+        case "rejected":
+            return No("already_rejected", "The post was returned to Production; it comes back as a new post.")
+        case _:
+            return None
+
+
+def _no_retry(state: State, approved: bool) -> No | None:
+    if state.phase not in FAILED:
+        return No("not_failed", "Only a failed post can be retried; this one has not failed.")
+    return _not_approved(approved)
+
+
+def _not_approved(approved: bool) -> No | None:
+    return None if approved else No("awaiting_approval", "Its content is not approved; approve it first.")
+
+
+def _too_far(ask: RescheduleAsked, now: datetime) -> No | None:
+    wanted = ask.at or ask.not_before
+    if wanted is not None and wanted - now > AHEAD_MAX:
+        return No("too_far", f"{wanted.isoformat()} lies more than five years ahead; choose a nearer time.")
+    return None
+
+
+def _nothing_to_undo(state: State) -> No | None:
+    moved = state.phase == "scheduled" and state.before is not None
+    if state.phase == "cancelled" or moved:
+        return None
+    return No("nothing_to_undo", "The post was neither cancelled nor moved, or it is past that.")

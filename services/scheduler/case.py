@@ -1,0 +1,79 @@
+"""All that is known of one post at the moment of deciding: its own stream and its delivery's, in the order of the log,
+and the approval where there is a gate. Every append names these streams at the versions read here (D2)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+
+from events import About, ApprovalGiven, ApprovalRefused, Comment, Fact, PostCommented, Told, draft
+from events.channels import account_of, channel_of
+from events.subjects import approval_stream, delivery_stream, post_stream
+from services.chassis.store import Say, Store
+from services.scheduler import post
+
+ACTOR = "scheduler"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`turn` is the position of its intake: the order that every replan keeps. `approved` covers this very content."""
+
+    story: str
+    state: post.State
+    post_version: int
+    delivery_version: int
+    turn: int
+    last: Told
+    approved: bool = True
+
+    @property
+    def version(self) -> str:
+        """As the gateway's ETag spells it (D18)."""
+        return f"{self.post_version}.{self.delivery_version}"
+
+    @property
+    def name(self) -> str:
+        """The post's own name within its account."""
+        return self.story.partition(".")[2]
+
+    @property
+    def still(self) -> Mapping[str, int]:
+        return {delivery_stream(self.story): self.delivery_version}
+
+    def about(self, at: datetime, cause: Told | None = None) -> About:
+        return About(self.story, ACTOR, at, (cause or self.last).id, account_of(self.story),
+                     channel_of(self.state.connection))  # fmt: skip
+
+    def say(self, facts: Sequence[Fact], *, at: datetime, new_id: Callable[[], str], cause: Told | None = None) -> Say:
+        about = self.about(at, cause)
+        return Say(post_stream(self.story), self.post_version, draft(tuple(facts), about, new_id))
+
+
+async def read_case(store: Store, story: str) -> Case | None:
+    """None for a post that was never taken in."""
+    told, delivery = await asyncio.gather(store.read(post_stream(story)), store.read(delivery_stream(story)))
+    if not told:
+        return None
+    everything = sorted([*told, *delivery], key=lambda each: each.position)
+    state = reduce(post.evolve, (each.fact for each in everything), post.initial)
+    approved = not state.gated or approved_hash(await store.read(approval_stream(story))) == state.content_hash
+    return Case(story, state, len(told), len(delivery), told[0].position, everything[-1], approved)
+
+
+def approved_hash(told: Sequence[Told]) -> str | None:
+    """The content that was approved last, whatever became of it since."""
+    return next((each.fact.content_hash for each in reversed(told) if isinstance(each.fact, ApprovalGiven)), None)
+
+
+def thread(told: Sequence[Told]) -> list[Comment]:
+    """Everything that was said about a post before it was refused, in order (S41)."""
+    comments = []
+    for each in told:
+        match each.fact:
+            case PostCommented(text=text) | ApprovalRefused(comment=text):
+                comments.append(Comment(by=each.about.actor, text=text, at=each.about.happened_at))
+    return comments

@@ -1,0 +1,69 @@
+"""What the queue relies on: an account's choices and its connections, each folded from its owner's stream. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from events import (
+    AccountChanged,
+    AccountDocument,
+    ChannelConnected,
+    ChannelDisconnected,
+    ConnectionDropped,
+    ConnectionListed,
+    EngagementProfiled,
+    Told,
+)
+from events.channels import channel_of
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """`listed` are its connections in the order they came; without a document nobody has set it up yet."""
+
+    document: AccountDocument | None = None
+    listed: tuple[str, ...] = ()
+
+    def on(self, channel: str) -> list[str]:
+        return [name for name in self.listed if channel_of(name) == channel]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    connected: bool = False
+    premium: bool = False
+
+
+def account_known(told: Sequence[Told]) -> Account:
+    known = Account()
+    for each in told:
+        match each.fact:
+            case AccountChanged(document=document):
+                known = replace(known, document=document)
+            case ConnectionListed(connection=name) if name not in known.listed:
+                known = replace(known, listed=(*known.listed, name))
+            case ConnectionDropped(connection=name):
+                known = replace(known, listed=tuple(other for other in known.listed if other != name))
+    return known
+
+
+def documents(told: Sequence[Told]) -> list[AccountDocument]:
+    """Every document the account ever had, the newest last."""
+    return [each.fact.document for each in told if isinstance(each.fact, AccountChanged)]
+
+
+def connection_known(told: Sequence[Told]) -> Connection:
+    known = Connection()
+    for each in told:
+        match each.fact:
+            case ChannelConnected(premium=premium):
+                known = Connection(True, premium)
+            case ChannelDisconnected():
+                known = replace(known, connected=False)
+    return known
+
+
+def profile_known(told: Sequence[Told]) -> EngagementProfiled | None:
+    """What Adaptive goes by: the latest recalculation (S16)."""
+    return next((each.fact for each in reversed(told) if isinstance(each.fact, EngagementProfiled)), None)

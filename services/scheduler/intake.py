@@ -1,0 +1,150 @@
+"""The door: Production's message becomes exactly one post with its slot, or is parked with a reason (S1, S2).
+
+A batch is planned connection by connection, each in one append: many posts, their slots and their alarms at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from events.subjects import POST_APPROVED, account_stream, post_stream
+from services.chassis.clock import Clock
+from services.chassis.store import Append, Conflict, Store, StreamMoved
+from services.scheduler.admitting import Admission, admit, is_same
+from services.scheduler.desk import Turns, open_desk
+from services.scheduler.grounds import Account, account_known
+from services.scheduler.message import Letter, Unfit, read_message
+from services.scheduler.parking import Parking
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    body: bytes
+    subject: str = POST_APPROVED
+
+
+class Intake:
+    """`turns` are shared with whoever else plans: one at a time at each connection's desk."""
+
+    def __init__(self, store: Store, *, clock: Clock, new_id: Callable[[], str]) -> None:
+        self._store, self._clock, self._new_id = store, clock, new_id
+        self._parking = Parking(store, clock=clock, new_id=new_id)
+        self.turns = Turns()
+
+    async def take(self, arrived: Sequence[Arrived]) -> None:
+        """When it returns, each message is durably a post, or was silence, or is parked."""
+        now = self._clock.now()
+        fit: dict[str, list[tuple[Arrived, Letter]]] = defaultdict(list)
+        doing: list[Awaitable[None]] = []
+        for each in arrived:
+            read = read_message(each.body, now=now)
+            if isinstance(read, Unfit):
+                doing.append(self._parking.park(each.body, each.subject, read))
+            else:
+                fit[read.approved.account].append((each, read))
+        doing += [self._of_account(name, letters) for name, letters in fit.items()]
+        await _all(doing)
+
+    async def _of_account(self, name: str, letters: Sequence[tuple[Arrived, Letter]]) -> None:
+        """Which connection each is for; whatever cannot be said without the account is parked."""
+        told = await self._store.read(account_stream(name))
+        account, first = account_known(told), dict[str, Letter]()
+        by_connection: dict[str, list[tuple[Arrived, Letter]]] = defaultdict(list)
+        doing: list[Awaitable[None]] = []
+        for arrived, letter in letters:
+            before = first.setdefault(letter.story, letter)
+            if before is not letter:
+                if before.approved != letter.approved:
+                    doing.append(self._parking.park(arrived.body, arrived.subject, changed(letter)))
+                continue
+            connection = connection_for(letter, account)
+            if isinstance(connection, Unfit):
+                doing.append(self._unplaced(arrived, letter, connection, len(told)))
+            else:
+                by_connection[connection].append((arrived, letter))
+        doing += [
+            self._of_connection(connection, letters, account, len(told))
+            for connection, letters in by_connection.items()
+        ]
+        await _all(doing)
+
+    async def _unplaced(self, arrived: Arrived, letter: Letter, unfit: Unfit, version: int) -> None:
+        """One that was taken in before its account had two connections on the channel is a repeat, not a riddle."""
+        if await self._new([(arrived, letter)]):
+            try:
+                await self._parking.park(arrived.body, arrived.subject, unfit, account_version=version)
+            except Conflict:
+                await self._of_account(letter.approved.account, [(arrived, letter)])
+
+    async def _of_connection(
+        self, connection: str, letters: Sequence[tuple[Arrived, Letter]], account: Account, version: int
+    ) -> None:
+        stream = account_stream(letters[0][1].approved.account)
+        async with self.turns.at(connection):
+            while letters:
+                admissions = [Admission(letter) for _, letter in letters]
+                try:
+                    await self._store.append(await self.admitted(connection, admissions, account, version))
+                    return
+                except StreamMoved as moved:
+                    if moved.stream == stream:
+                        break
+                    if moved.stream.startswith(post_stream("")):
+                        letters = await self._new(letters)
+                except Conflict:
+                    continue
+        if letters:  # the account has changed meanwhile: another connection, or other choices
+            await self._of_account(letters[0][1].approved.account, letters)
+
+    async def admitted(
+        self, connection: str, admissions: Sequence[Admission], account: Account, version: int
+    ) -> Append:
+        """The append that makes posts of these messages, in order."""
+        desk = await open_desk(self._store, connection, now=self._clock.now(), new_id=self._new_id,
+                               account=(account, version))  # fmt: skip
+        assert desk is not None  # noqa: S101 - the account is there
+        # Rows need the order of intake before the log has given positions: no fact of a later batch comes before it.
+        turn = 0 if desk.listed else await self._store.position() + 1
+        for number, admission in enumerate(admissions):
+            await admit(desk, admission, turn + number)
+        return desk.append()
+
+    async def _new(self, letters: Sequence[tuple[Arrived, Letter]]) -> list[tuple[Arrived, Letter]]:
+        """Those that are no post yet. The same content again is silence, other content is parked as changed (S1)."""
+        streams = await asyncio.gather(*(self._store.read(post_stream(letter.story)) for _, letter in letters))
+        new, doing = [], []
+        for (arrived, letter), told in zip(letters, streams, strict=True):
+            if not told:
+                new.append((arrived, letter))
+            elif not is_same(letter.approved, told[0]):
+                doing.append(self._parking.park(arrived.body, arrived.subject, changed(letter)))
+        await _all(doing)
+        return new
+
+
+def connection_for(letter: Letter, account: Account) -> str | Unfit:
+    """The one named, or the account's only one on that channel, or the one it will have (S2a)."""
+    approved = letter.approved
+    if account.document is None:
+        return Unfit("unknown_account", f"data.account is {approved.account}, which nobody has set up; set it up, or "
+                     "correct the name.", approved.account)  # fmt: skip
+    there = account.on(approved.channel)
+    if approved.connection or len(there) < 2:
+        return approved.connection or (there[0] if there else f"{approved.account}.{approved.channel}")
+    return Unfit("ambiguous_connection", f"data.connection is missing, and {approved.account} has {len(there)} "
+                 f"connections on {approved.channel}: name one of {', '.join(there)}.", approved.account)  # fmt: skip
+
+
+def changed(letter: Letter) -> Unfit:
+    return Unfit("changed", f"data.post is {letter.approved.post}, which was taken in before with other content; edit "
+                 "that post, or send this one under a name of its own.", letter.approved.account)  # fmt: skip
+
+
+async def _all(doing: Sequence[Awaitable[None]]) -> None:
+    """Side by side, and all of it to its end, before a failure is told."""
+    for outcome in await asyncio.gather(*doing, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome

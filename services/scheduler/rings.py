@@ -1,0 +1,85 @@
+"""What rings for the scheduler: the slot has come, the desk is called, an account's messages are tried again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from events.channels import account_of
+from events.subjects import account_stream, connection_stream
+from services.chassis.clock import Clock
+from services.chassis.rows import Row
+from services.chassis.store import Append, Store
+from services.scheduler import post
+from services.scheduler.case import read_case
+from services.scheduler.consequences import REMINDED_AFTER, consequences
+from services.scheduler.desk import Turns, open_desk
+from services.scheduler.grounds import account_known, connection_known
+from services.scheduler.seating import Seat
+from services.scheduler.waiting import (
+    BATCH_MAX,
+    at_the_desk,
+    call_at_slot,
+    call_desk,
+    call_person,
+    served,
+    to_the_desk,
+)
+
+Ring = Callable[[dict[str, Any], Row], Awaitable[Append | None]]
+
+log = structlog.get_logger("scheduler")
+
+
+def rings(store: Store, *, clock: Clock, new_id: Callable[[], str], turns: Turns) -> dict[str, Ring]:
+    async def due(ring: dict[str, Any], alarm: Row) -> Append | None:
+        """The slot has come: to the publisher, or held, or missed, or to the desk once more when it is too late."""
+        case, now = await read_case(store, ring["story"]), clock.now()
+        if case is None or case.state.phase != "scheduled" or case.state.place is None:
+            return None
+        if case.state.place.slot.at > now:
+            return Append(rows=[call_at_slot(case.state.connection, case.story, case.state.place.slot.at)])
+        name = case.state.connection
+        told = (account_stream(account_of(name)), connection_stream(name))
+        account, connection = await asyncio.gather(*(store.read(stream) for stream in told))
+        document, known = account_known(account).document, connection_known(connection)
+        assert document is not None  # noqa: S101 - a post was taken in for it
+        facts = post.come_due(case.state, now=now, connected=known.connected, tolerance=document.tolerance)
+        still = {told[0]: len(account), told[1]: len(connection), **case.still}
+        rows = consequences(case.story, name, facts, now=now, gated=case.state.gated)
+        if post.needs_desk(case.state, facts):
+            rows += to_the_desk(name, case.story, turn=case.turn, cause=case.last.position, now=now, mark=new_id())
+        says = [case.say(facts, at=now, new_id=new_id)] if facts else []
+        return Append(says, still, rows=rows)
+
+    async def plan(ring: dict[str, Any], alarm: Row) -> Append | None:
+        """The desk takes up whoever waits for it, in the order of intake; while more wait it calls itself again."""
+        name = ring["connection"]
+        async with turns.at(name):
+            waiting = await store.pick(at_the_desk(name))
+            desk = await open_desk(store, name, now=clock.now(), new_id=new_id) if waiting else None
+            if desk is None:
+                return None
+            for row in waiting[:BATCH_MAX]:
+                case = await read_case(store, str(row["story"]))
+                (cause,) = await store.tail(int(str(row["cause"])) - 1, 1)
+                if case is None:
+                    desk.rows.append(served(row))
+                else:
+                    await Seat(desk, row, case, cause).serve()
+            if len(waiting) > BATCH_MAX:
+                desk.rows.append(call_desk(name, desk.now, new_id()))
+            return desk.append()
+
+    async def remind(ring: dict[str, Any], alarm: Row) -> Append | None:
+        """A missed post still waits for a person."""
+        case = await read_case(store, ring["story"])
+        if case is None or case.state.phase != "missed":
+            return None
+        log.warning("a missed post waits for a person", story=case.story, reason=case.state.fault)
+        return Append(rows=[call_person(case.story, clock.now() + REMINDED_AFTER)])
+
+    return {"due": due, "plan": plan, "remind": remind}

@@ -1,0 +1,173 @@
+"""What the desk does with each post that comes to it: plan it, hold it, give its slot back, or answer an ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from functools import reduce
+
+from events import (
+    Ask,
+    AskRefused,
+    Fact,
+    PostScheduled,
+    RescheduleAsked,
+    RetryAsked,
+    SlotTaken,
+    Told,
+    UndoAsked,
+    draft,
+    follow,
+)
+from events.subjects import answer_stream, post_stream
+from services.chassis.rows import Row, Write
+from services.chassis.store import Say
+from services.planning.plan import Missed, Planned, Wish
+from services.planning.posting_day import Freed
+from services.scheduler import post
+from services.scheduler.asks import No, refusal
+from services.scheduler.case import ACTOR, Case
+from services.scheduler.consequences import consequences
+from services.scheduler.desk import Desk
+from services.scheduler.waiting import served, wait_on
+
+GIVEN_BACK: dict[post.Phase, Freed] = {
+    "cancelled": "cancelled", "rejected": "cancelled", "failed": "failed", "refused": "failed",
+    "missed": "returned", "taken_in": "edited", "held": "held",
+}  # fmt: skip
+REASONS: dict[post.Phase, str] = {"held": "reconnected", "taken_in": "approved", "returned": "late",
+                                  "scheduled": "late"}  # fmt: skip
+
+
+class Seat:
+    """One post at the desk, with the row that brought it and the fact that was the cause."""
+
+    def __init__(self, desk: Desk, row: Row, case: Case, cause: Told) -> None:
+        self._desk, self._case, self._cause = desk, case, cause
+        self._about = case.about(desk.now, cause)
+        self._waits_on = wait_on(row)
+        self._after: Write = served(row)
+        self._said: list[Fact] = []
+
+    async def serve(self) -> None:
+        """An ask is answered; without one, or after a no, the post's own state says what it needs."""
+        ask = self._cause.fact if isinstance(self._cause.fact, Ask) else None
+        if ask is None or not await self._granted(ask):
+            await self._by_state()
+        case, desk = self._case, self._desk
+        desk.still |= case.still
+        if self._said:
+            desk.says.append(case.say(self._said, at=desk.now, new_id=desk.new_id, cause=self._cause))
+        else:
+            desk.still[post_stream(case.story)] = case.post_version
+        desk.rows += consequences(case.story, desk.connection, self._said, now=desk.now, gated=case.state.gated)
+        desk.rows.append(self._after)
+
+    async def _granted(self, ask: Ask) -> bool:
+        case, now = self._case, self._desk.now
+        no = refusal(ask, case.state, version=case.version, approved=case.approved, now=now)
+        match ask:
+            case _ if no:
+                pass
+            case RetryAsked():
+                await self._at_once()
+            case RescheduleAsked():
+                no = await self._moved(ask)
+            case UndoAsked():
+                no = await self._restored()
+        if no:
+            self._desk.says.append(answer(self._cause, no, at=now, new_id=self._desk.new_id))
+        return no is None
+
+    async def _by_state(self) -> None:
+        state, desk = self._case.state, self._desk
+        match state.phase:
+            case "returned" if state.fault == "send_again":
+                await self._at_once()
+            case "held" if not desk.open:
+                await self._give_back()
+                self._after = self._waits_on
+            case "held" | "taken_in" | "returned" if self._case.approved:
+                await self._plan_again()
+            case "scheduled" if post.late(state, now=desk.now, tolerance=desk.terms.tolerance):
+                await self._plan_again()
+            case phase if phase in GIVEN_BACK:
+                await self._give_back()
+            case _:
+                pass  # published or due: the slot stays, for it counts (S17a)
+
+    async def _plan_again(self) -> None:
+        """By its own wish, once more; *exactly at* may be missed by now."""
+        case, desk = self._case, self._desk
+        lifted = await desk.lift(case.name, case.state.place)
+        planned = await desk.plan(case.state.wish, REASONS[case.state.phase])
+        desk.free(lifted, "moved", self._about)
+        if isinstance(planned, Missed):
+            self._said += post.miss(case.state, reason=planned.reason)
+        else:
+            await self._place(planned, case.state.wish)
+
+    async def _moved(self, ask: RescheduleAsked) -> No | None:
+        """To another time; when that cannot be had, the post stays where it is."""
+        lifted = await self._desk.lift(self._case.name, self._case.state.place)
+        wish = Wish(ask.not_before, ask.at)
+        return await self._place_or_stay(await self._desk.plan(wish, "moved"), wish, lifted)
+
+    async def _restored(self) -> No | None:
+        """Cancelled: where it stood; moved: where it stood before."""
+        desk, state = self._desk, self._case.state
+        lifted = await desk.lift(self._case.name, state.place)
+        place = state.place if state.phase == "cancelled" else state.before
+        wish = place.wish if place else state.wish
+        planned = await (desk.restore(place, "undone") if place else desk.plan(wish, "undone"))
+        return await self._place_or_stay(planned, wish, lifted)
+
+    async def _place_or_stay(self, planned: Planned | Missed, wish: Wish, lifted: SlotTaken | None) -> No | None:
+        desk = self._desk
+        if not desk.listed:
+            planned = Missed(desk.now, "the channel was never connected")
+        if isinstance(planned, Missed):
+            desk.put_back(lifted)
+            return No("no_slot", f"That time cannot be had: {planned.reason}. Choose another.")
+        desk.free(lifted, "moved", self._about)
+        await self._place(planned, wish)
+        return None
+
+    async def _at_once(self) -> None:
+        """This very moment if the cap allows, in a slot that windows do not matter to; else the next one (S17a)."""
+        case, desk = self._case, self._desk
+        if not desk.open:
+            await self._give_back()
+            self._said += post.hold(case.state, connection=desk.connection,
+                                    reason="disconnected" if desk.listed else "not_connected")  # fmt: skip
+            self._after = self._waits_on
+            return
+        desk.free(await desk.lift(case.name, case.state.place), "moved", self._about)
+        planned = await desk.plan(Wish(exactly_at=desk.now), "retry")
+        if isinstance(planned, Planned):
+            at_once = planned.why.model_copy(update={"mode": post.AT_ONCE})
+            await self._place(replace(planned, why=at_once), Wish())
+            after = reduce(post.evolve, self._said, case.state)
+            self._said.append(post.due(after, slot_at=desk.now, tolerance=desk.terms.tolerance))
+            return
+        planned = await desk.plan(Wish(), "retry")
+        assert isinstance(planned, Planned)  # noqa: S101 - only *exactly at* can be missed
+        await self._place(planned, Wish())
+
+    async def _place(self, planned: Planned, wish: Wish) -> None:
+        await self._desk.take(self._case.name, planned, self._about)
+        self._said.append(
+            PostScheduled(connection=self._desk.connection, slot=planned.slot, why=planned.why,
+                          not_before=wish.not_before)
+        )  # fmt: skip
+
+    async def _give_back(self) -> None:
+        lifted = await self._desk.lift(self._case.name, self._case.state.place)
+        self._desk.free(lifted, GIVEN_BACK.get(self._case.state.phase, "returned"), self._about)
+
+
+def answer(ask: Told, no: No, *, at: datetime, new_id: Callable[[], str]) -> Say:
+    """The answer no, under the ask's own id."""
+    about = follow(ask, actor=ACTOR, at=at)
+    return Say(answer_stream(ask.id), 0, draft((AskRefused(code=no.code, reason=no.reason),), about, new_id))

@@ -1,0 +1,93 @@
+"""Who waits for which connection: rows in the order of intake, and the alarm by which the desk takes them up.
+
+desk         the desk looks at it next: to plan it, or to give its slot back
+connection   held, until the channel is connected (S10)
+account      a parked message whose account nobody has set up yet (S2a); its `connection` is that account
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from services.chassis.alarms import clear_alarm, set_alarm
+from services.chassis.rows import ALARM, WAITING, Change, Drop, Pick, Put, Row, Write
+
+SERVICE = "scheduler"
+WaitsFor = Literal["desk", "connection", "account"]
+BATCH_MAX = 50
+"""So many posts the desk plans in one append; then it lets others through and goes on."""
+
+
+def wait(connection: str, story: str, *, turn: int, waits_for: WaitsFor, cause: int = 0) -> Put:
+    row: Row = {"connection": connection, "turn": turn, "story": story, "waits_for": waits_for, "cause": cause}
+    return Put(WAITING, row)
+
+
+def served(row: Row) -> Drop:
+    """This very row: if somebody has made the post wait for something else meanwhile, that stays."""
+    return Drop(WAITING, row)
+
+
+def gone(story: str) -> Drop:
+    return Drop(WAITING, {"story": story})
+
+
+def wait_on(row: Row) -> Change:
+    """What the desk could do is done; it waits for its connection now."""
+    return Change(WAITING, row, {"waits_for": "connection"})
+
+
+def release(connection: str) -> Change:
+    """Everybody who waited for this connection comes to the desk, in order."""
+    return Change(WAITING, {"connection": connection, "waits_for": "connection"}, {"waits_for": "desk"})
+
+
+def at_the_desk(connection: str) -> Pick:
+    return Pick(WAITING, {"connection": connection, "waits_for": "desk"}, order=("turn",), limit=BATCH_MAX + 1)
+
+
+def for_account(account: str, limit: int | None = None) -> Pick:
+    return Pick(WAITING, {"connection": account, "waits_for": "account"}, order=("turn",), limit=limit)
+
+
+def to_the_desk(connection: str, story: str, *, turn: int, cause: int, now: datetime, mark: str) -> list[Write]:
+    """The post waits for the desk, and the desk is called."""
+    return [wait(connection, story, turn=turn, waits_for="desk", cause=cause), call_desk(connection, now, mark)]
+
+
+def call_desk(connection: str, at: datetime, mark: str) -> Put:
+    """`mark` makes this call another one than any that is being answered, so that none is lost with it."""
+    return _alarm(f"plan-{connection}", at, {"ring": "plan", "connection": connection, "mark": mark})
+
+
+def call_at_slot(connection: str, story: str, at: datetime) -> Put:
+    """Named by connection first, so that a connection's whole queue can be found."""
+    return _alarm(_due(connection, story), at, {"ring": "due", "story": story})
+
+
+def no_call_at_slot(connection: str, story: str) -> Drop:
+    return clear_alarm(SERVICE, _due(connection, story))
+
+
+def queue_of(connection: str, since: datetime) -> Pick:
+    """The alarms of every post that has a slot on this connection at or after an instant, in order of time."""
+    return Pick(ALARM, {"service": SERVICE}, upto={"name": f"due-{connection}0"},
+                since={"name": f"due-{connection}/", "due_at": since}, order=("due_at",))  # fmt: skip
+
+
+def call_person(story: str, at: datetime) -> Put:
+    """A missed post waits for a person, who is reminded (I14)."""
+    return _alarm(f"remind-{story}", at, {"ring": "remind", "story": story})
+
+
+def person_came(story: str) -> Drop:
+    return clear_alarm(SERVICE, f"remind-{story}")
+
+
+def _alarm(name: str, at: datetime, ring: dict[str, Any]) -> Put:
+    return set_alarm(SERVICE, name, at, ring)
+
+
+def _due(connection: str, story: str) -> str:
+    return f"due-{connection}/{story}"
