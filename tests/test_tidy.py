@@ -20,7 +20,10 @@ FUNCTION_LINES_MAX = 70
 PURE_FILES = (
     "services/planning/*.py",
     "services/scheduler/post.py",
-    "services/scheduler/waiting.py",
+    "services/scheduler/asks.py",
+    "services/scheduler/grounds.py",
+    "services/scheduler/limits.py",
+    "services/scheduler/message.py",
     "services/publisher/delivery.py",
     "services/collector/measurement.py",
     "services/collector/weights.py",
