@@ -9,6 +9,9 @@ from events.envelope import Told
 
 PRODUCTION = "PRODUCTION"
 DISTRIBUTION = "DISTRIBUTION"
+REPLAY = "REPLAY"
+ALL_OF = {PRODUCTION: "production.>", DISTRIBUTION: "distribution.>", REPLAY: "replay.>"}
+"""What each JetStream stream holds."""
 POST_APPROVED = "production.post_approved"
 POST_RETURNED = "production.post_returned"
 
@@ -16,6 +19,11 @@ POST_RETURNED = "production.post_returned"
 def subject_of(told: Told) -> str:
     """`distribution.<service>.<fact>.<channel>`; `any` where there is no channel."""
     return f"distribution.{told.fact.type}.{told.about.channel or 'any'}"
+
+
+def replay_subject_of(told: Told, replay: str) -> str:
+    """`replay.<id>.<service>.<fact>.<channel>`: what is said again is never mistaken for news (S47)."""
+    return f"replay.{replay}.{told.fact.type}.{told.about.channel or 'any'}"
 
 
 def story_of(account: str, post: str) -> str:

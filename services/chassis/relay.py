@@ -1,0 +1,189 @@
+"""The log onto NATS, in order: every fact a CloudEvent on `distribution.>`, in atomic batches (D14).
+
+    looking (where does the feed end?) -> offering (page after page, each guarded by where the feed ends) -> resting
+        ^------- the feed ends elsewhere, an answer is missing, the stream is gone or was wiped --------|
+
+Nothing waits for the relay: when NATS is away the house goes on, the lag grows, and afterwards the feed catches up in
+order. Every process offers to host it; a lease elects one, and the guard on the feed's end makes two of them harmless.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from nats.js.api import Header
+from nats.js.errors import NotFoundError
+
+from events import PostRejected, Told
+from events.subjects import DISTRIBUTION, POST_RETURNED, PRODUCTION, subject_of
+from events.wire import on_the_wire, place_of, without_data
+from services.chassis.batches import BATCH_BYTES_MAX, BATCH_MAX, Message, SequenceMoved, publish_batch
+from services.chassis.bells import FACTS
+from services.chassis.feed_end import FeedEnd, read_end, write_end
+from services.chassis.leases import Lease
+from services.chassis.link import ANSWER_S, again_and_again, over
+from services.chassis.service import Chassis
+from services.chassis.store import StoreError
+from services.chassis.topology import Topology, replicas_for
+
+COMPARE_EVERY_S = 5.0
+LOOK_EVERY_S = 1.0
+LOOK_SHARED_EVERY_S = 0.1
+"""Facts that another process appended ring no bell here, and the doorbells of all others wait for the relay."""
+FOREIGN_MAX = 1000
+"""So many messages that are no copies of our log are stepped over, looking for where the feed ends."""
+HEADERS_MAX = 1024
+
+log = structlog.get_logger("relay")
+
+
+@dataclass(slots=True)
+class Page:
+    """What goes out next: up to `last`, and the posts among it that go back to Production by themselves."""
+
+    last: int
+    messages: list[Message] = field(default_factory=list)
+    returned: list[tuple[str, bytes]] = field(default_factory=list)
+
+
+class Relay:
+    """A `Part` that any process may host. `offered` is the last position the feed has taken; `lag` how many wait.
+
+    `trouble` says why it does not get on, or None.
+    """
+
+    def __init__(self, chassis: Chassis, address: str) -> None:
+        self._store, self._clock, self._address = chassis.store, chassis.clock, address
+        self._lease = Lease(chassis.store, "relay", chassis.holder, clock=chassis.clock, now=chassis.leases)
+        self._look_every_s = LOOK_SHARED_EVERY_S if chassis.shared else LOOK_EVERY_S
+        self._bell = chassis.store.bell(FACTS)
+        self._end: FeedEnd | None = None
+        self._kept: FeedEnd | None = None
+        self.lag = 0
+        self.trouble: str | None = None
+
+    @property
+    def offered(self) -> int:
+        return self._end.position if self._end else 0
+
+    async def run(self) -> None:
+        await self._lease.hold(self._host)
+
+    async def in_flight(self) -> str | None:
+        """Nothing waits for a copy."""
+        return None
+
+    async def _host(self) -> None:
+        self._end = self._kept = await read_end(self._store)
+        await again_and_again(lambda: over(self._address, "relay", self._relay), clock=self._clock, failed=self._failed)
+
+    async def _failed(self, broken: Exception) -> None:
+        """Said once for each trouble, not for each try."""
+        with contextlib.suppress(StoreError, OSError):
+            self.lag = max(0, await self._store.position() - self.offered)
+        if self.trouble is None:
+            log.error("the feed does not get on", error=str(broken) or type(broken).__name__, lag=self.lag)
+        self.trouble = str(broken) or type(broken).__name__
+
+    async def _relay(self, client: Client) -> None:
+        js = client.jetstream(timeout=ANSWER_S)
+        await self._look(client, js)
+        compared = self._clock.elapsed()
+        while True:
+            self._bell.clear()
+            try:
+                await self._catch_up(client, js)
+            except SequenceMoved as moved:
+                log.warning("somebody else has written to the feed", error=str(moved))
+                await self._look(client, js)
+                continue
+            if self._clock.elapsed() - compared >= COMPARE_EVERY_S:
+                await self._compare(client, js)
+                compared = self._clock.elapsed()
+            await self._clock.nap(min(self._look_every_s, COMPARE_EVERY_S), self._bell)
+
+    async def _catch_up(self, client: Client, js: JetStreamContext) -> None:
+        """Whatever is there. The next page is made while the broker flushes this one."""
+        page = await self._page(self.offered, client.max_payload)
+        while page.messages:
+            self.lag = max(self.lag, len(page.messages))
+            for fact, body in page.returned:
+                # Acknowledged before the feed tells of it; a second one within the window is taken for the first (S41).
+                await js.publish(POST_RETURNED, body, stream=PRODUCTION, headers={Header.MSG_ID.value: fact})
+            assert self._end is not None  # noqa: S101 - it was looked for first
+            following = functools.partial(self._page, page.last, client.max_payload)
+            sequence, next_page = await publish_batch(
+                client, DISTRIBUTION, page.messages, after=self._end.sequence, meanwhile=following
+            )
+            self._end, page = FeedEnd(self._end.created, sequence, page.last), next_page
+        self.lag = 0
+        if self.trouble is not None:
+            log.info("the feed has caught up", offered=self.offered)
+            self.trouble = None
+
+    async def _page(self, after: int, payload_max: int) -> Page:
+        page, size = Page(after), 0
+        for told in await self._store.tail(after, BATCH_MAX):
+            body = on_the_wire(told)
+            if len(body) > payload_max - HEADERS_MAX:
+                log.error("a fact is too large for the feed and goes without its data", position=told.position)
+                body = without_data(told)
+            size += len(body)
+            if page.messages and size > BATCH_BYTES_MAX:
+                break
+            page.messages.append((subject_of(told), body))
+            page.last = told.position
+            if isinstance(told.fact, PostRejected):
+                page.returned.append((told.id, body))
+        return page
+
+    async def _compare(self, client: Client, js: JetStreamContext) -> None:
+        """Is the feed still where we left it? A wiped broker is offered everything again (F14)."""
+        try:
+            info = await js.stream_info(DISTRIBUTION)
+            moved = self._end is None or (info.created, info.state.last_seq) != (self._end.created, self._end.sequence)
+        except NotFoundError:
+            moved = True
+        if moved:
+            log.warning("the feed does not end where it was left", offered=self.offered)
+            await self._look(client, js)
+        if self._end is not None and self._end != self._kept:
+            await write_end(self._store, self._end)
+            self._kept = self._end
+
+    async def _look(self, client: Client, js: JetStreamContext) -> None:
+        """Find where the feed ends: at its last message that is a true copy of ours, or where it was when we last knew.
+
+        What else is there was written by others, and changes nothing but the sequence (I7).
+        """
+        await Topology(client, replicas=replicas_for(self._address)).ensure()
+        info = await js.stream_info(DISTRIBUTION)
+        known, last = self._end, info.state.last_seq
+        if known is None or known.created != info.created or known.sequence > last:
+            known = FeedEnd(info.created, 0, 0)
+        lowest = max(known.sequence + 1, info.state.first_seq, last - FOREIGN_MAX + 1)
+        for sequence in range(last, lowest - 1, -1):
+            position = await self._true_copy(js, sequence)
+            if position is not None and position > known.position:
+                known = FeedEnd(info.created, sequence, position)
+                break
+        self._end = FeedEnd(info.created, last, known.position)
+        self.lag = max(0, await self._store.position() - self.offered)
+        log.info("the feed goes on", after=self.offered, lag=self.lag)
+
+    async def _true_copy(self, js: JetStreamContext, sequence: int) -> int | None:
+        """The position of this message in our log, if the log has just that fact there."""
+        try:
+            place = place_of((await js.get_msg(DISTRIBUTION, sequence)).data or b"")
+        except NotFoundError:
+            return None
+        if place is None or not 0 < place[0] < 2**62:
+            return None
+        there: Sequence[Told] = await self._store.tail(place[0] - 1, 1)
+        return place[0] if there and (there[0].position, there[0].id) == place else None

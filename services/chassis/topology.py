@@ -1,0 +1,161 @@
+"""The streams and consumers on NATS: the one place that creates or changes them (D12).
+
+PRODUCTION is a work queue: a message lies there, for as long as it takes, until whoever it is for has acknowledged it,
+and a full one refuses the producer instead of forgetting. DISTRIBUTION is a feed: bounded, the oldest goes first,
+because history lives in the log. REPLAY holds what was asked for once more, for a day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from nats.aio.client import Client
+from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import APIError, NotFoundError
+
+from events.subjects import ALL_OF, DISTRIBUTION, POST_APPROVED, PRODUCTION, REPLAY
+from services.chassis.link import ANSWER_S
+
+SCHEDULER = "scheduler"
+"""The consumer by which the scheduler takes in what Production approved."""
+ACK_WAIT_S = 30.0
+ACK_PENDING_MAX = 1024
+"""More than one batch: a fetch of more than may be pending waits out its whole time (D12)."""
+DAY_S, MB = 86_400.0, 2**20
+
+log = structlog.get_logger("topology")
+Fields = Mapping[str, Any]
+
+
+class TopologyWrong(Exception):
+    """A stream is there and cannot be made into what is needed; names the mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that is not as it must be; `field` is empty for one that is not there at all."""
+
+    what: str
+    field: str = ""
+    found: Any = None
+    wanted: Any = None
+
+    def __str__(self) -> str:
+        if not self.field:
+            return f"{self.what} is not there"
+        return f"{self.what}: {self.field} is {self.found}, and must be {self.wanted}"
+
+
+def streams(replicas: int) -> dict[str, Fields]:
+    durable: Fields = {"storage": StorageType.FILE, "num_replicas": replicas}
+    feed: Fields = {**durable, "retention": RetentionPolicy.LIMITS, "discard": DiscardPolicy.OLD, "allow_atomic": True}
+    each: dict[str, Fields] = {
+        PRODUCTION: {**durable, "retention": RetentionPolicy.WORK_QUEUE, "discard": DiscardPolicy.NEW,
+                     "max_bytes": 1024 * MB, "duplicate_window": 120.0},
+        DISTRIBUTION: {**feed, "max_age": 30 * DAY_S, "max_bytes": 2048 * MB},
+        REPLAY: {**feed, "max_age": DAY_S, "max_bytes": 512 * MB},
+    }  # fmt: skip
+    return {name: {"subjects": [ALL_OF[name]], **fields} for name, fields in each.items()}
+
+
+def consumers() -> dict[tuple[str, str], Fields]:
+    """By stream and name. Never given up on: what cannot become a post is parked by intake, not dropped here (S2)."""
+    return {
+        (PRODUCTION, SCHEDULER): {
+            "filter_subject": POST_APPROVED,
+            "ack_policy": AckPolicy.EXPLICIT,
+            "ack_wait": ACK_WAIT_S,
+            "max_ack_pending": ACK_PENDING_MAX,
+            "max_deliver": -1,
+        }
+    }
+
+
+def consumer_config(stream: str, name: str) -> ConsumerConfig:
+    return ConsumerConfig(name=name, durable_name=name, **consumers()[stream, name])
+
+
+def replicas_for(address: str) -> int:
+    """Three where a cluster of at least three servers is named, else one."""
+    return 3 if len(address.split(",")) >= 3 else 1
+
+
+class Topology:
+    def __init__(self, client: Client, *, replicas: int = 1) -> None:
+        self._streams, self._consumers = streams(replicas), consumers()
+        self._js = client.jetstream(timeout=ANSWER_S)
+
+    async def diff(self) -> Sequence[Difference]:
+        """What is missing or other than it must be; nothing is changed."""
+        found: list[Difference] = []
+        for name, fields in self._streams.items():
+            found += _compared(f"stream {name}", fields, await self._stream(name))
+        for (stream, name), fields in self._consumers.items():
+            found += _compared(f"consumer {name} of {stream}", fields, await self._consumer(stream, name))
+        return found
+
+    async def apply(self) -> Sequence[str]:
+        """Make it as it must be; what was done, in words. Doing so again does nothing."""
+        return await self._make(changing=True)
+
+    async def ensure(self) -> Sequence[str]:
+        """Make what is missing, and leave alone what an operator has set otherwise."""
+        return await self._make(changing=False)
+
+    async def _make(self, *, changing: bool) -> list[str]:
+        done: list[str] = []
+        for name, fields in self._streams.items():
+            done += await self._make_stream(name, fields, changing)
+        for (stream, name), fields in self._consumers.items():
+            wanted, what = consumer_config(stream, name), f"consumer {name} of {stream}"
+            there = await self._consumer(stream, name)
+            if there is None or (changing and _compared(what, fields, there)):
+                await self._js.add_consumer(stream, wanted)
+                done.append(f"{'made' if there is None else 'changed'} {what}")
+        for each in done:
+            log.info("the topology was changed", what=each)
+        return done
+
+    async def _make_stream(self, name: str, fields: Fields, changing: bool) -> list[str]:
+        what, there = f"stream {name}", await self._stream(name)
+        differs = _compared(what, fields, there)
+        if there is not None and not (changing and differs):
+            return []
+        try:
+            if there is None:
+                await self._js.add_stream(StreamConfig(name=name, **fields))
+                return [f"made {what}"]
+            await self._js.update_stream(there.evolve(**fields))
+        except APIError as refused:
+            if refused.code != 400:
+                raise
+            raise TopologyWrong(
+                f"{'; '.join(map(str, differs))}; the broker refuses to change it ({refused.description}): once nothing"
+                f" in it is needed, delete the stream {name} and run `distribution topology apply`"
+            ) from refused
+        return [f"changed {what}: {'; '.join(map(str, differs))}"]
+
+    async def _stream(self, name: str) -> StreamConfig | None:
+        try:
+            return (await self._js.stream_info(name)).config
+        except NotFoundError:
+            return None
+
+    async def _consumer(self, stream: str, name: str) -> ConsumerConfig | None:
+        try:
+            return (await self._js.consumer_info(stream, name)).config
+        except NotFoundError:
+            return None
+
+
+def _compared(what: str, wanted: Fields, there: StreamConfig | ConsumerConfig | None) -> list[Difference]:
+    if there is None:
+        return [Difference(what)]
+    return [
+        Difference(what, field, found, getattr(value, "value", value))
+        for field, value in wanted.items()
+        if (found := getattr(there, field)) != value
+    ]
