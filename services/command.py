@@ -41,7 +41,7 @@ def _settings(**given: Any) -> Settings:
 @app.command()
 def up() -> None:
     """The whole house in real time, on an embedded default with simulated channels; Ctrl-C ends it."""
-    from services.system import run_up  # the whole house is only loaded by those who start it
+    from services.embedded import run_up  # the whole house is only loaded by those who start it
 
     _run(run_up(_settings(), said=say))
 
@@ -62,7 +62,8 @@ def demo(
 @app.command()
 def run(service: Annotated[str, typer.Argument(help="scheduler, publisher, collector or gateway")]) -> None:
     """One service in a process of its own, on PostgreSQL and a broker of yours."""
-    from services.system import SERVICES, run_one
+    from services.distributed import run_one
+    from services.system import SERVICES
 
     if service not in SERVICES:
         fail(f"{service} is no service; choose one of {', '.join(SERVICES)}", USAGE)

@@ -1,0 +1,103 @@
+"""One service in a process of its own, on PostgreSQL and a broker that all of them share (D15).
+
+Publishers and collectors share their work by claims; a second scheduler or gateway is safe and takes over by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from services.chassis import telemetry
+from services.chassis.bells import BelledStore
+from services.chassis.doorbell import Doorbell
+from services.chassis.egress import Egress
+from services.chassis.opening import open_store
+from services.chassis.recorder_postgres import connect
+from services.chassis.relay import Relay
+from services.chassis.service import Chassis, Part
+from services.chassis.settings import Settings
+from services.chassis.topology import Topology, replicas_for
+from services.chassis.vault import Vault, vault_key
+from services.embedded import LateClock, clock_of, connected, listening, serving
+from services.gateway.app import Gateway
+from services.gateway.views.fold import Views
+from services.scheduler.edge import Edge
+from services.system import System, holder, hosts, new_id, outside_of
+
+
+def database_clock(url: str) -> Callable[[], datetime]:
+    """The database's clock as it was at our start, advanced by our monotonic one: leases of all processes share it."""
+    with connect(url) as db:
+        row = db.execute("SELECT clock_timestamp()").fetchone()
+    assert row is not None  # noqa: S101 - a SELECT without FROM gives one row
+    began, at = time.monotonic(), row[0]
+    return lambda: at + timedelta(seconds=time.monotonic() - began)
+
+
+async def run_one(name: str, settings: Settings, *, said: Callable[[str], None]) -> None:
+    """Until SIGTERM or Ctrl-C, or until a part of it breaks: then with that fault."""
+    telemetry.start_logging(settings.log_level, service=name)
+    assert settings.nats_url  # noqa: S101 - the command asks for one
+    ended = asyncio.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, ended.set)
+    async with contextlib.AsyncExitStack() as stack:
+        parts = await _start(name, settings, stack, said)
+        running = [asyncio.create_task(part.run(), name=type(part).__name__.lower()) for part in parts]
+        waiting = asyncio.create_task(ended.wait())
+        done, _ = await asyncio.wait([*running, waiting], return_when=asyncio.FIRST_COMPLETED)
+        for task in (*running, waiting):
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        for task in done:
+            await task
+
+
+async def _start(
+    name: str, settings: Settings, stack: contextlib.AsyncExitStack, said: Callable[[str], None]
+) -> list[Part]:
+    address = str(settings.nats_url)
+    late = LateClock()
+    opened = open_store(settings.database, late.now)
+    store = BelledStore(opened)
+    stack.push_async_callback(store.close)
+    clock = late.clock = await clock_of(settings, opened)
+    async with connected(address) as client:
+        await Topology(client, replicas=replicas_for(address)).ensure()
+    chassis = Chassis(store, clock, new_id, speed=settings.speed, shared=True, holder=holder(name),
+                      lease_now=database_clock(settings.database))  # fmt: skip
+    sandbox = settings.sandbox if settings.sandbox.startswith("http") else None
+    egress = Egress(clock, hosts(), sandbox=sandbox, allow=settings.egress_allow)
+    stack.push_async_callback(egress.close)
+    vault = Vault(store, vault_key(settings.vault_key_file or settings.data_dir / "vault.key"))
+    system = System(chassis, outside_of(settings, egress, vault))
+    parts: list[Part] = [Relay(chassis, address), Doorbell(store, address, clock=clock)]
+    match name:
+        case "scheduler":
+            service = system.scheduler(lambda intake: Edge(address, intake, clock=clock))
+        case "publisher":
+            service = system.publisher(settings.lanes)
+        case "collector":
+            service = system.collector()
+        case _:
+            gateway = await _gateway(settings, system, chassis, stack, said)
+            service = gateway.service
+    said(f"the {name} runs")
+    return [service, *parts]
+
+
+async def _gateway(
+    settings: Settings, system: System, chassis: Chassis, stack: contextlib.AsyncExitStack, said: Callable[[str], None]
+) -> Gateway:
+    listener = stack.enter_context(listening(settings.host, settings.port))
+    page = f"http://{settings.host}:{listener.getsockname()[1]}"
+    views = Views(chassis.store, settings.database, clock=chassis.clock)
+    gateway = system.gateway(views, public_url=lambda: settings.public_url or page)
+    await stack.enter_async_context(serving(gateway, listener))
+    said(f"page and API at {page}")
+    return gateway

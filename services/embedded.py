@@ -1,0 +1,287 @@
+"""The whole house in one process: what `up`, the demo and the tests start (D15).
+
+One log, a broker as a child, simulated channels as a detached process, four services and the page, all on loopback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import nats
+import orjson
+import structlog
+import uvicorn
+from nats.aio.client import Client as Nats
+
+from services.channels.registry import ADAPTERS
+from services.chassis import telemetry
+from services.chassis.alarms import next_alarm
+from services.chassis.bells import BelledStore
+from services.chassis.broker import Broker
+from services.chassis.clock import Clock, RealClock, ScaledClock
+from services.chassis.egress import Egress
+from services.chassis.opening import open_store
+from services.chassis.relay import Relay
+from services.chassis.rows import HOUSE, Pick, Put
+from services.chassis.service import Chassis, Service
+from services.chassis.settings import Settings
+from services.chassis.store import Append, Store
+from services.chassis.topology import Topology
+from services.chassis.vault import Vault, vault_key
+from services.gateway.app import Gateway
+from services.gateway.views.fold import Views
+from services.sandboxed import Sandbox
+from services.scheduler.edge import Edge
+from services.system import SERVICES, System, hosts, new_id, outside_of
+
+STOP_S = 25
+"""I29: a clean stop takes no longer."""
+ACCOUNT = "demo"
+
+log = structlog.get_logger("house")
+
+
+class LateClock:
+    """House time for a store that is opened before its clock, because a scaled clock's origin is kept in the store."""
+
+    clock: Clock | None = None
+
+    def now(self) -> datetime:
+        return self.clock.now() if self.clock else datetime.now(UTC)
+
+
+async def clock_of(settings: Settings, store: Store) -> Clock:
+    """Real, or scaled from an origin that is kept with the log, so that a restart goes on in the same time (D7)."""
+    if settings.speed == 1:
+        return RealClock()
+    rows = await store.pick(Pick(HOUSE, {"name": "clock"}))
+    if rows:
+        kept = orjson.loads(str(rows[0]["body"]))
+        if kept["speed"] == settings.speed:
+            start, origin = (datetime.fromisoformat(kept[name]) for name in ("start", "origin"))
+            return ScaledClock(settings.speed, start=start, origin=origin)
+    now = datetime.now(UTC)
+    body = {"speed": settings.speed, "start": now.isoformat(), "origin": now.isoformat()}
+    await store.append(Append(rows=[Put(HOUSE, {"name": "clock", "body": orjson.dumps(body).decode()})]))
+    return ScaledClock(settings.speed, start=now, origin=now)
+
+
+class House:
+    """`async with House(settings) as house:` is a running house. `clock` is given where time is played."""
+
+    page: str
+    nats: str
+    sandbox: str | None
+    api_key: str
+    login: str
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None, note: Path | None = None) -> None:
+        self.settings, self._clock_given = settings, clock
+        self.note = note or settings.data_dir / "up.json"
+        self._stack = contextlib.AsyncExitStack()
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self.services: dict[str, Service] = {}
+
+    async def __aenter__(self) -> House:
+        async with self._stack:
+            await self._start()
+            self._stack, started = contextlib.AsyncExitStack(), self._stack.pop_all()
+            self._stack = started
+        return self
+
+    async def __aexit__(self, *fault: object) -> None:
+        await self._stack.aclose()
+
+    async def _start(self) -> None:
+        settings, enter = self.settings, self._stack
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        await self._open_log()
+        self.note.unlink(missing_ok=True)  # one left by a killed house sends people where nobody is
+        broker = await enter.enter_async_context(self._broker())
+        self.nats = broker
+        client = await enter.enter_async_context(connected(broker))
+        await Topology(client).apply()
+        self.sandbox = await enter.enter_async_context(self._sandbox())
+        self._wire(client)
+        listener = enter.enter_context(listening(settings.host, settings.port))
+        self.page = f"http://{settings.host}:{listener.getsockname()[1]}"
+        self._run_all()
+        enter.push_async_callback(self._end_all)
+        await enter.enter_async_context(serving(self.gateway, listener))
+        await self._let_in()
+        enter.callback(self.note.unlink, missing_ok=True)
+        self._write_note()
+
+    async def _open_log(self) -> None:
+        late = LateClock()
+        store = open_store(self.settings.database, late.now)
+        self.store = BelledStore(store)
+        self._stack.push_async_callback(self.store.close)
+        late.clock = self._clock_given or await clock_of(self.settings, store)
+        self.clock = late.clock
+        self.chassis = Chassis(self.store, self.clock, new_id, speed=self.settings.speed)
+
+    @contextlib.asynccontextmanager
+    async def _broker(self) -> AsyncIterator[str]:
+        if self.settings.nats_url:
+            yield self.settings.nats_url
+            return
+        async with Broker(self.settings.data_dir / "nats", port=self.settings.nats_port) as broker:
+            yield broker.url
+
+    @contextlib.asynccontextmanager
+    async def _sandbox(self) -> AsyncIterator[str | None]:
+        if self.settings.sandbox == "0":
+            yield None
+        elif self.settings.sandbox != "1":
+            yield self.settings.sandbox
+        else:
+            async with Sandbox(self.settings.data_dir / "sandbox") as sandbox:
+                yield sandbox.address
+
+    def _wire(self, client: Nats) -> None:
+        settings = self.settings
+        egress = Egress(self.clock, hosts(), sandbox=self.sandbox, allow=settings.egress_allow)
+        self._stack.push_async_callback(egress.close)
+        vault = Vault(self.store, vault_key(settings.vault_key_file or settings.data_dir / "vault.key"))
+        system = System(self.chassis, outside_of(settings, egress, vault))
+        self.views = Views(self.store, f"sqlite:///{settings.data_dir.resolve() / 'views.db'}", clock=self.clock)
+        self.relay = Relay(self.chassis, self.nats)
+        self.edge: Edge | None = None
+
+        def edge(intake: Any) -> Edge:
+            self.edge = Edge(self.nats, intake, clock=self.clock)
+            return self.edge
+
+        self.gateway: Gateway = system.gateway(self.views, public_url=self._public_url)
+        self.services = {
+            "scheduler": system.scheduler(edge),
+            "publisher": system.publisher(settings.lanes),
+            "collector": system.collector(),
+            "gateway": self.gateway.service,
+        }
+
+    def _public_url(self) -> str:
+        return self.settings.public_url or self.page
+
+    def _run_all(self) -> None:
+        for name in SERVICES:
+            self._running[name] = asyncio.create_task(self.services[name].run(), name=name)
+        self._running["relay"] = asyncio.create_task(self.relay.run(), name="relay")
+
+    async def _end_all(self) -> None:
+        for task in self._running.values():
+            task.cancel()
+        await asyncio.wait(self._running.values(), timeout=STOP_S)
+
+    async def _let_in(self) -> None:
+        """A key for whoever started the house, and an address that signs a browser in once."""
+        keys = self.gateway.keys
+        self.api_key = (await keys.issue("owner", name="up")).key.reveal()
+        self.login = f"{self.page}/login?once={keys.once(self.api_key)}"
+
+    def _write_note(self) -> None:
+        """Whole or not at all, and for its owner alone, because it holds a key."""
+        said = {"page": self.page, "nats": self.nats, "sandbox": self.sandbox, "api_key": self.api_key,
+                "pid": os.getpid()}  # fmt: skip
+        part = self.note.with_suffix(".part")
+        part.touch(mode=0o600)
+        part.write_text(json.dumps(said))
+        part.replace(self.note)
+
+    async def in_flight(self) -> str | None:
+        """What a stepping clock waits for (D7)."""
+        if self.store.pending:
+            return "an append"
+        for service in self.services.values():
+            if found := await service.in_flight():
+                return found
+        return None
+
+    async def next_due(self) -> datetime | None:
+        return await next_alarm(self.store)
+
+    async def until_broken(self) -> None:
+        """For as long as all is well; a service that broke ends the house with its fault."""
+        done, _ = await asyncio.wait(self._running.values(), return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            if task.exception() is not None:
+                log.error("a service broke, so the house stops", service=task.get_name())
+            await task
+
+
+@contextlib.asynccontextmanager
+async def connected(url: str) -> AsyncIterator[Nats]:
+    client = await nats.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=0.2, allow_reconnect=True)
+    try:
+        yield client
+    finally:
+        with contextlib.suppress(Exception):  # a broker that has gone already closes no connection
+            await client.close()
+
+
+@contextlib.contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Bound before anything else is told of the address; 0 takes a free port."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as taken:
+            raise OSError(f"{host}:{port} cannot be listened on ({taken.strerror}): set DISTRIBUTION_PORT") from taken
+        yield listener
+
+
+class Server(uvicorn.Server):
+    """Signals are the house's own business."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serving(gateway: Gateway, listener: socket.socket) -> AsyncIterator[None]:
+    config = uvicorn.Config(gateway.asgi, lifespan="off", log_config=None, access_log=False, server_header=False,
+                            timeout_graceful_shutdown=2)  # fmt: skip
+    server = Server(config)
+    running = asyncio.create_task(server.serve([listener]), name="page")
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await asyncio.wait([running], timeout=5)
+
+
+async def run_up(settings: Settings, *, said: Callable[[str], None]) -> None:
+    """Until Ctrl-C or SIGTERM; then everything it started is ended."""
+    telemetry.start_logging(settings.log_level)
+    ended = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, ended.set)
+    said("the house starts")
+    async with House(settings) as house:
+        said(f"page      {house.login}")
+        said(f"API       {house.page}/v1   key and addresses in {settings.data_dir / 'up.json'}")
+        said(f"NATS      {house.nats}")
+        said(f"channels  {house.sandbox or 'the real ones'}")
+        said("Ctrl-C stops it")
+        watching, waiting = asyncio.create_task(house.until_broken()), asyncio.create_task(ended.wait())
+        done, _ = await asyncio.wait([watching, waiting], return_when=asyncio.FIRST_COMPLETED)
+        for task in (watching, waiting):
+            task.cancel()
+        said("the house stops")
+        if watching in done:
+            await watching
+
+
+__all__ = ["ACCOUNT", "ADAPTERS", "House", "run_up"]
