@@ -1,0 +1,211 @@
+"""Where the views are kept: their own database, disposable, with rows and position in one transaction (I6, D13).
+
+SQLite in a file (one thread writes, one reads, so that neither waits for the other), a schema beside the log's on
+PostgreSQL, or SQLite in memory, inline and without threads, for the simulation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Index,
+    Integer,
+    MetaData,
+    StaticPool,
+    Table,
+    Text,
+    create_engine,
+    event,
+    inspect,
+    select,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from services.gateway.views.view import Document, View, row_of, unpacked
+
+T = TypeVar("T")
+MANY = 500
+"""So many keys are named in one query."""
+
+STANDING = Table(
+    "standing",
+    MetaData(),
+    Column("view", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("fact", Text, nullable=False),
+    Column("shape", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
+)
+"""How far each view has folded, and the id of the fact it folded last, by which another log is recognised (I26)."""
+
+
+class Keep:
+    """The database of the views. `write` and `read` run a function of a connection in one transaction each."""
+
+    def __init__(self, url: str | None) -> None:
+        self.postgres = url is not None and url.startswith(("postgresql://", "postgres://"))
+        if self.postgres:
+            self._writer = self._reader = _postgres(str(url))
+            self._reader = self._reader.execution_options(isolation_level="REPEATABLE READ")
+        else:
+            self._writer = _sqlite(url, "IMMEDIATE")
+            self._reader = _sqlite(url, "DEFERRED") if url else self._writer
+        self._threads = [ThreadPoolExecutor(1, "views-writer"), ThreadPoolExecutor(1, "views-reader")] if url else []
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        return await self._in(0, self._writer, work)
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """All of it sees the database as it was at one moment."""
+        return await self._in(1, self._reader, work)
+
+    def at_once(self, work: Callable[[Connection], T]) -> T:
+        """Like `write`, before anybody else is there: at a start."""
+        with self._writer.begin() as db:
+            return work(db)
+
+    async def _in(self, thread: int, engine: Engine, work: Callable[[Connection], T]) -> T:
+        def once() -> T:
+            with engine.begin() as db:
+                return work(db)
+
+        if not self._threads:
+            return once()
+        return await asyncio.get_running_loop().run_in_executor(self._threads[thread], once)
+
+    def insert(self, table: Table) -> Any:
+        return postgresql.insert(table) if self.postgres else sqlite.insert(table)
+
+    def close(self) -> None:
+        for thread in self._threads:
+            thread.shutdown(wait=True)
+        self._reader.dispose()
+        self._writer.dispose()
+
+
+def _sqlite(url: str | None, begin: str) -> Engine:
+    if url is None:
+        engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    else:
+        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def connected(db: Any, record: Any) -> None:
+        # We say ourselves when a transaction begins; the driver would leave reads and changes of tables outside.
+        db.isolation_level = None
+        if url is not None:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=NORMAL")
+            db.execute("PRAGMA busy_timeout=10000")
+
+    @event.listens_for(engine, "begin")
+    def begun(db: Connection) -> None:
+        db.exec_driver_sql(f"BEGIN {begin}")
+
+    return engine
+
+
+def _postgres(url: str) -> Engine:
+    """Beside the log, in a schema `views`; where the log itself lies in a schema, `<schema>_views`."""
+
+    def connected() -> Any:
+        db = psycopg.connect(url, autocommit=True)
+        found = db.execute("SELECT current_schema()").fetchone()
+        home = found[0] if found and found[0] else "public"
+        schema = sql.Identifier("views" if home == "public" else f"{home}_views")
+        db.execute("SET client_min_messages = warning")
+        db.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(schema))
+        db.execute(sql.SQL("SET search_path TO {}").format(schema))
+        db.autocommit = False
+        return db
+
+    return create_engine("postgresql+psycopg://", creator=connected, pool_size=2, max_overflow=2, pool_pre_ping=True)
+
+
+# Functions of a connection: what is done inside one transaction.
+
+
+def prepare(db: Connection, keep: Keep, views: Sequence[View]) -> None:
+    """Every view has its table and its standing; one of another shape begins anew, since the log has all of it."""
+    if keep.postgres:
+        db.execute(
+            text("SELECT pg_advisory_xact_lock(hashtext('distribution views'))")
+        )  # two processes may start at once
+    there = set(inspect(db).get_table_names())
+    if STANDING.name not in there:
+        STANDING.create(db)
+    known = {row.view: row for row in db.execute(select(STANDING))}
+    for view in views:
+        name, row = view.table.name, known.get(view.table.name)
+        if row is not None and row.shape == view.shape and name in there:
+            continue
+        if name in there:
+            view.table.drop(db)
+        generation = row.generation + 1 if row else 1
+        make(db, view, name, generation)
+        db.execute(STANDING.delete().where(STANDING.c.view == name))
+        db.execute(STANDING.insert().values(view=name, position=0, fact="", shape=view.shape, generation=generation))
+
+
+def make(db: Connection, view: View, name: str, generation: int) -> Table:
+    """An empty table of this view; every generation's indexes have names of their own."""
+    table = view.table.to_metadata(MetaData(), name=name)
+    table.create(db)
+    for number, names in enumerate(view.table.info["indexes"]):
+        Index(f"{view.table.name}_{generation}_{number}", *(table.c[column] for column in names)).create(db)
+    return table
+
+
+def standing(db: Connection, view: View, *, lock: bool = False) -> Any:
+    """How far a view is. Whoever is about to move it locks it: two processes never fold one page twice."""
+    asked = select(STANDING).where(STANDING.c.view == view.table.name)
+    return db.execute(asked.with_for_update() if lock else asked).one()
+
+
+def moved(db: Connection, view: View, position: int, fact: str, **more: Any) -> None:
+    db.execute(STANDING.update().where(STANDING.c.view == view.table.name).values(position=position, fact=fact, **more))
+
+
+def empty(db: Connection, view: View) -> None:
+    db.execute(view.table.delete())
+    moved(db, view, 0, "")
+
+
+def load(db: Connection, view: View, keys: Iterable[str]) -> dict[str, Document]:
+    table, found = view.table, {}
+    for some in in_parts(keys, MANY):
+        rows = db.execute(select(table.c.key, table.c.body).where(table.c.key.in_(some)))
+        found.update({key: unpacked(body) for key, body in rows})
+    return found
+
+
+def put(db: Connection, keep: Keep, view: View, table: Table, documents: Mapping[str, Document]) -> None:
+    """Whole rows, over those with the same key."""
+    if not documents:
+        return
+    statement = keep.insert(table)
+    others = [column.name for column in table.c if column.name != "key"]
+    statement = statement.on_conflict_do_update(
+        index_elements=["key"], set_={name: statement.excluded[name] for name in others}
+    )
+    db.execute(statement, [row_of(view, key, document) for key, document in documents.items()])
+
+
+def in_parts(things: Iterable[T], size: int) -> Iterator[list[T]]:
+    left = iter(things)
+    while part := list(islice(left, size)):
+        yield part

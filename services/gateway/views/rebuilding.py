@@ -1,0 +1,129 @@
+"""A view anew from the whole log, beside the one that serves; and whether the one that serves says what the log says.
+
+    read the log into memory -> write a shadow table -> catch up -> swap, in one transaction
+
+Meanwhile the old table answers and is folded on. The shadow never becomes the view behind the old one's position.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Connection, Table, inspect, select, text
+
+from events import Told
+from services.chassis.bells import BelledStore
+from services.gateway.views import keeping
+from services.gateway.views.folding import fold, heard
+from services.gateway.views.keeping import Keep
+from services.gateway.views.view import Document, View, row_of, unpacked
+
+PAGE: Final = 2000
+ROWS_AT_ONCE: Final = 2000
+"""So many rows of a shadow are one transaction: between two of them, live folding has its turn."""
+SHADOW: Final = "shadow_"
+
+
+@dataclass(slots=True)
+class Refolded:
+    """Some views folded from the beginning of the log, in memory, up to `position`."""
+
+    views: Sequence[View]
+    documents: dict[str, dict[str, Document]] = field(default_factory=dict)
+    position: int = 0
+    fact: str = ""
+
+    def __post_init__(self) -> None:
+        self.documents = {view.table.name: {} for view in self.views}
+
+    async def read_on(self, store: BelledStore, *, upto: int | None = None) -> dict[str, set[str]]:
+        """To the end of the log, or up to a position; which keys of each view that has changed."""
+        changed: dict[str, set[str]] = {view.table.name: set() for view in self.views}
+        while upto is None or self.position < upto:
+            page = await store.tail(self.position, PAGE if upto is None else min(PAGE, upto - self.position))
+            if not page:
+                break
+            self._take(page, changed)
+        return changed
+
+    def _take(self, page: Sequence[Told], changed: dict[str, set[str]]) -> None:
+        for view in self.views:
+            name = view.table.name
+            changed[name] |= fold(view, self.documents[name], heard(view, page))
+        self.position, self.fact = page[-1].position, page[-1].id
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """The table that will be the view's; `generation` counts how often it was made."""
+
+    view: View
+    table: Table
+    generation: int
+
+
+class Overtaken(Exception):
+    """The serving view has folded further than the shadow: catch up and try again."""
+
+
+def begin_shadow(db: Connection, view: View) -> Shadow:
+    """An empty table beside the view; one left over from a rebuild that was cut off goes."""
+    stem = f"{SHADOW}{view.table.name}_"
+    for left in inspect(db).get_table_names():
+        if left.startswith(stem):
+            db.execute(text(f'DROP TABLE "{left}"'))
+    generation = keeping.standing(db, view).generation + 1
+    return Shadow(view, keeping.make(db, view, f"{stem}{os.getpid()}", generation), generation)
+
+
+async def write_shadow(keep: Keep, shadow: Shadow, documents: Mapping[str, Document]) -> None:
+    for part in keeping.in_parts(documents.items(), ROWS_AT_ONCE):
+        some = dict(part)
+        await keep.write(lambda db, some=some: keeping.put(db, keep, shadow.view, shadow.table, some))
+
+
+def swap(
+    db: Connection, keep: Keep, shadows: Sequence[Shadow], refolded: Refolded, late: Mapping[str, set[str]]
+) -> None:
+    """Each shadow, with what has changed since it was written, becomes its view. All of it or none."""
+    for shadow in shadows:
+        view, name = shadow.view, shadow.view.table.name
+        if keeping.standing(db, view, lock=True).position > refolded.position:
+            raise Overtaken
+        documents = refolded.documents[name]
+        keeping.put(db, keep, view, shadow.table, {key: documents[key] for key in late[name]})
+        view.table.drop(db)
+        db.execute(text(f'ALTER TABLE "{shadow.table.name}" RENAME TO "{name}"'))
+        keeping.moved(db, view, refolded.position, refolded.fact, generation=shadow.generation)
+
+
+def rows(db: Connection, view: View) -> tuple[int, list[dict[str, Any]]]:
+    """A view's position and all its rows by key, as they are at one moment."""
+    found = [{str(name): value for name, value in row._mapping.items()} for row in db.execute(select(view.table))]
+    return keeping.standing(db, view).position, sorted(found, key=lambda row: row["key"])
+
+
+def hashed(found: Sequence[Mapping[str, Any]]) -> str:
+    """SHA-256 over all rows: the same log gives the same hash, on every database and by every way of folding (I6)."""
+    digest = hashlib.sha256()
+    for row in found:
+        digest.update(orjson.dumps(row, option=orjson.OPT_SORT_KEYS) + b"\n")
+    return digest.hexdigest()
+
+
+def cells(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row cell by cell; what stands in the document is named `body.<field>`."""
+    said = {name: value for name, value in row.items() if name != "body"}
+    try:
+        return said | {f"body.{name}": value for name, value in unpacked(row["body"]).items()}
+    except ValueError:
+        return said | {"body": row["body"]}
+
+
+def refolded_cells(view: View, documents: Mapping[str, Document]) -> dict[str, dict[str, Any]]:
+    return {key: cells(row_of(view, key, document)) for key, document in documents.items()}
