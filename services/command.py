@@ -12,7 +12,7 @@ import typer
 
 from services.chassis.settings import Settings, SettingsWrong, read_settings
 from services.chassis.store import StoreError
-from services.commands import accounts, operations, posts
+from services.commands import accounts, operations, posts, topology
 from services.commands.client import FAILED, USAGE, clean, fail, say
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
@@ -23,6 +23,7 @@ app.add_typer(posts.app, name="posts")
 app.add_typer(operations.parked, name="parked")
 app.add_typer(operations.views, name="views")
 app.add_typer(operations.keys, name="keys")
+app.add_typer(topology.app, name="topology")
 app.command("replay")(operations.replay)
 app.command("pause")(operations.pause)
 app.command("resume")(operations.resume)

@@ -15,7 +15,7 @@ from events.subjects import POST_APPROVED, PRODUCTION
 from services.commands.client import fail
 
 
-def _nats_address() -> str:
+def nats_address() -> str:
     address = os.environ.get("DISTRIBUTION_NATS_URL")
     if address:
         return address
@@ -32,7 +32,7 @@ def hand_over(file: Path) -> tuple[int, int]:
         lines = [line for line in file.read_bytes().splitlines() if line.strip()]
     except OSError as error:
         fail(f"{file} cannot be read: {error.strerror}")
-    return asyncio.run(_hand_over(_nats_address(), lines))
+    return asyncio.run(_hand_over(nats_address(), lines))
 
 
 async def _hand_over(address: str, lines: list[bytes]) -> tuple[int, int]:

@@ -1,0 +1,59 @@
+"""`distribution topology ...`: the streams and consumers on NATS, as they are and as they must be."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
+
+import nats
+import typer
+from nats.errors import Error as NatsError
+
+from services.chassis.topology import Topology, TopologyWrong, replicas_for
+from services.commands.client import fail, say
+from services.commands.producer import nats_address
+
+app = typer.Typer(no_args_is_help=True, help="The streams and consumers on NATS.")
+Output = Annotated[str, typer.Option("--output", help="text or json")]
+T = TypeVar("T")
+
+
+@app.command()
+def diff(output: Output = "text") -> None:
+    """What is missing or other than it must be; nothing is changed. Exit 1 when anything is."""
+    found = [str(each) for each in _over(lambda topology: topology.diff())]
+    if output == "json":
+        typer.echo(json.dumps(found, indent=1))
+    for each in found if output == "text" else ():
+        typer.echo(each)
+    if found:
+        raise typer.Exit(1)
+    say("the topology is as it must be")
+
+
+@app.command()
+def apply(output: Output = "text") -> None:
+    """Make it as it must be; doing so again does nothing."""
+    done = list(_over(lambda topology: topology.apply()))
+    if output == "json":
+        typer.echo(json.dumps(done, indent=1))
+    for each in done if output == "text" else ():
+        typer.echo(each)
+    say(f"{len(done)} changes")
+
+
+def _over(ask: Callable[[Topology], Awaitable[T]]) -> T:
+    async def asked() -> T:
+        address = nats_address()
+        client = await nats.connect(address.split(","), connect_timeout=5, max_reconnect_attempts=1)
+        try:
+            return await ask(Topology(client, replicas=replicas_for(address)))
+        finally:
+            await client.close()
+
+    try:
+        return asyncio.run(asked())
+    except (NatsError, OSError, TopologyWrong) as error:
+        fail(str(error) or type(error).__name__)
