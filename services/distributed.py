@@ -16,6 +16,7 @@ from services.chassis import telemetry
 from services.chassis.bells import BelledStore
 from services.chassis.doorbell import Doorbell
 from services.chassis.egress import Egress
+from services.chassis.house_time import LateClock, clock_of
 from services.chassis.opening import open_store
 from services.chassis.recorder_postgres import connect
 from services.chassis.relay import Relay
@@ -23,10 +24,10 @@ from services.chassis.service import Chassis, Part
 from services.chassis.settings import Settings
 from services.chassis.topology import Topology, replicas_for
 from services.chassis.vault import Vault, vault_key
-from services.embedded import LateClock, clock_of, connected, listening, serving
 from services.gateway.app import Gateway
 from services.gateway.views.fold import Views
 from services.scheduler.edge import Edge
+from services.serving import connected, listening, serving
 from services.system import System, holder, hosts, new_id, outside_of
 
 
@@ -66,7 +67,7 @@ async def _start(
     opened = open_store(settings.database, late.now)
     store = BelledStore(opened)
     stack.push_async_callback(store.close)
-    clock = late.clock = await clock_of(settings, opened)
+    clock = late.clock = await clock_of(settings.speed, opened)
     async with connected(address) as client:
         await Topology(client, replicas=replicas_for(address)).ensure()
     chassis = Chassis(store, clock, new_id, speed=settings.speed, shared=True, holder=holder(name),

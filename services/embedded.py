@@ -10,69 +10,39 @@ import contextlib
 import json
 import os
 import signal
-import socket
-from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import nats
-import orjson
+import aiohttp
 import structlog
-import uvicorn
-from nats.aio.client import Client as Nats
 
-from services.channels.registry import ADAPTERS
 from services.chassis import telemetry
 from services.chassis.alarms import next_alarm
 from services.chassis.bells import BelledStore
 from services.chassis.broker import Broker
-from services.chassis.clock import Clock, RealClock, ScaledClock
+from services.chassis.clock import Clock
 from services.chassis.egress import Egress
+from services.chassis.house_time import LateClock, clock_of
 from services.chassis.opening import open_store
 from services.chassis.relay import Relay
-from services.chassis.rows import HOUSE, Pick, Put
 from services.chassis.service import Chassis, Service
 from services.chassis.settings import Settings
-from services.chassis.store import Append, Store
 from services.chassis.topology import Topology
 from services.chassis.vault import Vault, vault_key
+from services.demo.welcome import welcome
 from services.gateway.app import Gateway
 from services.gateway.views.fold import Views
 from services.sandboxed import Sandbox
 from services.scheduler.edge import Edge
+from services.serving import connected, listening, serving
 from services.system import SERVICES, System, hosts, new_id, outside_of
 
 STOP_S = 25
 """I29: a clean stop takes no longer."""
-ACCOUNT = "demo"
 
 log = structlog.get_logger("house")
-
-
-class LateClock:
-    """House time for a store that is opened before its clock, because a scaled clock's origin is kept in the store."""
-
-    clock: Clock | None = None
-
-    def now(self) -> datetime:
-        return self.clock.now() if self.clock else datetime.now(UTC)
-
-
-async def clock_of(settings: Settings, store: Store) -> Clock:
-    """Real, or scaled from an origin that is kept with the log, so that a restart goes on in the same time (D7)."""
-    if settings.speed == 1:
-        return RealClock()
-    rows = await store.pick(Pick(HOUSE, {"name": "clock"}))
-    if rows:
-        kept = orjson.loads(str(rows[0]["body"]))
-        if kept["speed"] == settings.speed:
-            start, origin = (datetime.fromisoformat(kept[name]) for name in ("start", "origin"))
-            return ScaledClock(settings.speed, start=start, origin=origin)
-    now = datetime.now(UTC)
-    body = {"speed": settings.speed, "start": now.isoformat(), "origin": now.isoformat()}
-    await store.append(Append(rows=[Put(HOUSE, {"name": "clock", "body": orjson.dumps(body).decode()})]))
-    return ScaledClock(settings.speed, start=now, origin=now)
 
 
 class House:
@@ -111,7 +81,8 @@ class House:
         client = await enter.enter_async_context(connected(broker))
         await Topology(client).apply()
         self.sandbox = await enter.enter_async_context(self._sandbox())
-        self._wire(client)
+        await self._tell_the_time()
+        self._wire()
         listener = enter.enter_context(listening(settings.host, settings.port))
         self.page = f"http://{settings.host}:{listener.getsockname()[1]}"
         self._run_all()
@@ -126,7 +97,7 @@ class House:
         store = open_store(self.settings.database, late.now)
         self.store = BelledStore(store)
         self._stack.push_async_callback(self.store.close)
-        late.clock = self._clock_given or await clock_of(self.settings, store)
+        late.clock = self._clock_given or await clock_of(self.settings.speed, store)
         self.clock = late.clock
         self.chassis = Chassis(self.store, self.clock, new_id, speed=self.settings.speed)
 
@@ -148,7 +119,19 @@ class House:
             async with Sandbox(self.settings.data_dir / "sandbox") as sandbox:
                 yield sandbox.address
 
-    def _wire(self, client: Nats) -> None:
+    async def _tell_the_time(self) -> None:
+        """Simulated channels of our own live in our time: weather and the lives of tokens are counted in it."""
+        if self.settings.sandbox != "1":
+            return
+        speed = 0 if self._clock_given else self.settings.speed
+        setting = {"now": self.clock.now().isoformat(), "speed": speed}
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
+            session.put(f"{self.sandbox}/sandbox/clock", json=setting) as answer,
+        ):
+            answer.raise_for_status()
+
+    def _wire(self) -> None:
         settings = self.settings
         egress = Egress(self.clock, hosts(), sandbox=self.sandbox, allow=settings.egress_allow)
         self._stack.push_async_callback(egress.close)
@@ -219,49 +202,6 @@ class House:
             await task
 
 
-@contextlib.asynccontextmanager
-async def connected(url: str) -> AsyncIterator[Nats]:
-    client = await nats.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=0.2, allow_reconnect=True)
-    try:
-        yield client
-    finally:
-        with contextlib.suppress(Exception):  # a broker that has gone already closes no connection
-            await client.close()
-
-
-@contextlib.contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """Bound before anything else is told of the address; 0 takes a free port."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError as taken:
-            raise OSError(f"{host}:{port} cannot be listened on ({taken.strerror}): set DISTRIBUTION_PORT") from taken
-        yield listener
-
-
-class Server(uvicorn.Server):
-    """Signals are the house's own business."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-@contextlib.asynccontextmanager
-async def serving(gateway: Gateway, listener: socket.socket) -> AsyncIterator[None]:
-    config = uvicorn.Config(gateway.asgi, lifespan="off", log_config=None, access_log=False, server_header=False,
-                            timeout_graceful_shutdown=2)  # fmt: skip
-    server = Server(config)
-    running = asyncio.create_task(server.serve([listener]), name="page")
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await asyncio.wait([running], timeout=5)
-
-
 async def run_up(settings: Settings, *, said: Callable[[str], None]) -> None:
     """Until Ctrl-C or SIGTERM; then everything it started is ended."""
     telemetry.start_logging(settings.log_level)
@@ -270,6 +210,9 @@ async def run_up(settings: Settings, *, said: Callable[[str], None]) -> None:
         asyncio.get_running_loop().add_signal_handler(name, ended.set)
     said("the house starts")
     async with House(settings) as house:
+        if house.sandbox:
+            async with connected(house.nats) as broker:
+                await welcome(house.page, house.sandbox, house.api_key, broker)
         said(f"page      {house.login}")
         said(f"API       {house.page}/v1   key and addresses in {settings.data_dir / 'up.json'}")
         said(f"NATS      {house.nats}")
@@ -282,6 +225,3 @@ async def run_up(settings: Settings, *, said: Callable[[str], None]) -> None:
         said("the house stops")
         if watching in done:
             await watching
-
-
-__all__ = ["ACCOUNT", "ADAPTERS", "House", "run_up"]

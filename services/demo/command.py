@@ -27,7 +27,8 @@ from services.chassis.stepping import Stepper
 from services.demo.play import Doors, gather, script
 from services.demo.report import Verdict, judge
 from services.demo.week import Line, read
-from services.embedded import House, connected
+from services.embedded import House
+from services.serving import connected
 
 LASTS = timedelta(days=7 + 8, hours=1)
 """A week of posts, the 8 days until the last measurement, and the hour in which weights are gathered (S42, S43)."""

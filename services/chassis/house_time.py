@@ -1,0 +1,36 @@
+"""Which clock a house runs on: real, or scaled from an origin that is kept with its log (D7)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import orjson
+
+from services.chassis.clock import Clock, RealClock, ScaledClock
+from services.chassis.rows import HOUSE, Pick, Put
+from services.chassis.store import Append, Store
+
+
+class LateClock:
+    """House time for a store that is opened before its clock, because a scaled clock's origin is kept in the store."""
+
+    clock: Clock | None = None
+
+    def now(self) -> datetime:
+        return self.clock.now() if self.clock else datetime.now(UTC)
+
+
+async def clock_of(speed: float, store: Store) -> Clock:
+    """Real, or scaled from an origin that is kept with the log, so that a restart goes on in the same time (D7)."""
+    if speed == 1:
+        return RealClock()
+    rows = await store.pick(Pick(HOUSE, {"name": "clock"}))
+    if rows:
+        kept = orjson.loads(str(rows[0]["body"]))
+        if kept["speed"] == speed:
+            start, origin = (datetime.fromisoformat(kept[name]) for name in ("start", "origin"))
+            return ScaledClock(speed, start=start, origin=origin)
+    now = datetime.now(UTC)
+    body = {"speed": speed, "start": now.isoformat(), "origin": now.isoformat()}
+    await store.append(Append(rows=[Put(HOUSE, {"name": "clock", "body": orjson.dumps(body).decode()})]))
+    return ScaledClock(speed, start=now, origin=now)
