@@ -92,11 +92,18 @@ class Alarms:
                 await asyncio.wait(self._hand, return_when=asyncio.FIRST_COMPLETED)
 
     async def next_due(self) -> datetime | None:
-        """The earliest instant of an alarm not in hand."""
-        pick = Pick(ALARM, {"service": self._service}, order=("due_at",), limit=len(self._hand) + 1)
+        """The earliest instant of an alarm in nobody's hand: one that another process is ringing is no reason to wake."""
+        limit = HAND_MAX * 2 if self._shared else len(self._hand) + 1
+        pick = Pick(ALARM, {"service": self._service}, order=("due_at",), limit=limit)
         in_hand = set(self._hand.values())
-        free = [row["due_at"] for row in await self._store.pick(pick) if row["name"] not in in_hand]
-        return free[0] if free and isinstance(free[0], datetime) else None
+        for row in await self._store.pick(pick):
+            if row["name"] not in in_hand and not self._elsewhere(row) and isinstance(row["due_at"], datetime):
+                return row["due_at"]
+        return None
+
+    def _elsewhere(self, row: Row) -> bool:
+        leased = row["lease_until"]
+        return self._shared and isinstance(leased, datetime) and leased > self._lease_now()
 
     async def in_flight(self) -> str | None:
         if self._hand:

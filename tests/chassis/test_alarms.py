@@ -128,3 +128,14 @@ async def test_an_alarm_whose_process_died_is_rung_by_another_when_its_lease_is_
     bench.clock.step_to(NINE + timedelta(seconds=11))
     await two.quiet()
     assert bench.rung == ["left"]
+
+
+async def test_an_alarm_in_another_hand_wakes_nobody_else(bench):
+    """Its due time has passed, so whoever waited for that would ask the store again and again without a pause."""
+    one, two = bench.another("one"), bench.another("two")
+    await bench.set("in hand", NINE)
+    await bench.set("next", NINE + MINUTE)
+    await one._take(1)
+    assert await two.next_due() == NINE + MINUTE
+    bench.clock.step_to(NINE + timedelta(seconds=11))
+    assert await two.next_due() == NINE, "its lease is over"
