@@ -92,7 +92,7 @@ class Alarms:
                 await asyncio.wait(self._hand, return_when=asyncio.FIRST_COMPLETED)
 
     async def next_due(self) -> datetime | None:
-        """The earliest instant of an alarm in nobody's hand: one that another process is ringing is no reason to wake."""
+        """The earliest instant of an alarm in nobody's hand; one that another process is ringing wakes nobody here."""
         limit = HAND_MAX * 2 if self._shared else len(self._hand) + 1
         pick = Pick(ALARM, {"service": self._service}, order=("due_at",), limit=limit)
         in_hand = set(self._hand.values())
