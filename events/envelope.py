@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -39,6 +40,7 @@ class Fact(Frozen):
         EVERY_FACT[type] = cls
 
     @classmethod
+    @cache
     def topic(cls) -> str:
         """The stable name stored beside the bytes, such as `scheduler.post_due.v1`."""
         return f"{cls.type}.v{cls.shape}"

@@ -28,14 +28,19 @@ def encode(draft: Draft) -> bytes:
             "actor": about.actor,
             "account": about.account,
             "channel": about.channel,
-            "happened_at": about.happened_at.astimezone(UTC).isoformat(),
+            "happened_at": about.happened_at.astimezone(UTC),
             "fact": orjson.Fragment(fact.__pydantic_serializer__.to_json(fact)),
         }
     )
 
 
-def splice(encoded: bytes, recorded_at: datetime) -> bytes:
-    return _RECORDED + recorded_at.astimezone(UTC).isoformat().encode() + b'",' + encoded[1:]
+def stamp(recorded_at: datetime) -> bytes:
+    """What stands first in every fact that is written in one go."""
+    return _RECORDED + recorded_at.astimezone(UTC).isoformat().encode() + b'",'
+
+
+def splice(stamp: bytes, encoded: bytes) -> bytes:
+    return stamp + encoded[1:]
 
 
 def decode(stream: str, version: int, position: int, topic: str, state: bytes) -> Told:

@@ -35,8 +35,8 @@ class Grouped(Generic[Asked, Answered]):
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write())
         try:
-            # A caller that is cancelled must not take back what others rely on: its append goes on without it.
-            return await asyncio.shield(answer)
+            # A caller that is cancelled takes back its question alone: what it asked for is written all the same.
+            return await answer
         finally:
             self.pending -= 1
 

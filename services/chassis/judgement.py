@@ -6,7 +6,7 @@ alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from services.chassis.rows import LINE, Change, Put
@@ -36,8 +36,10 @@ def named(appends: Iterable[Append]) -> Named:
     lines: dict[str, None] = {}
     services: dict[str, None] = {}
     for append in appends:
-        streams.update(dict.fromkeys(say.stream for say in append.says))
-        streams.update(dict.fromkeys(append.still))
+        for say in append.says:
+            streams[say.stream] = None
+        if append.still:
+            streams.update(dict.fromkeys(append.still))
         if append.fence:
             lines[append.fence[0]] = None
         if append.read:
@@ -63,12 +65,12 @@ def _conflict(append: Append, seen: Seen) -> Conflict | None:
         return CheckpointMoved(append.read.service, append.read.before, found)
     if append.fence and seen.epochs.get(append.fence[0]) != append.fence[1]:
         return FenceLost(append.fence[0], append.fence[1], seen.epochs.get(append.fence[0]))
-    relied: Sequence[Mapping[str, int]] = (append.still, {say.stream: say.after for say in append.says})
-    for expectations in relied:
-        for stream, version in expectations.items():
-            found = seen.versions.get(stream, 0)
-            if found != version:
-                return StreamMoved(stream, version, found)
+    for stream, version in append.still.items():
+        if (found := seen.versions.get(stream, 0)) != version:
+            return StreamMoved(stream, version, found)
+    for say in append.says:
+        if (found := seen.versions.get(say.stream, 0)) != say.after:
+            return StreamMoved(say.stream, say.after, found)
     return None
 
 

@@ -155,7 +155,7 @@ class MemoryStore:
         told: list[Told] = []
         for say in append.says:
             for version, draft in enumerate(say.facts, say.after + 1):
-                state = codec.splice(codec.encode(draft), self._recorded_at)
+                state = codec.splice(codec.stamp(self._recorded_at), codec.encode(draft))
                 stored.append(StoredEvent(say.stream, version, draft.fact.topic(), state))
                 position = len(self._log) + len(told) + 1
                 told.append(codec.tell(draft, say.stream, version, position, self._recorded_at))

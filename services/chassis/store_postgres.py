@@ -235,9 +235,9 @@ class PostgresStore:
 
 
 def _stored(asked: Asked, recorded_at: datetime) -> list[StoredEvent]:
-    states = iter(asked.encoded)
+    states, stamp = iter(asked.encoded), codec.stamp(recorded_at)
     return [
-        StoredEvent(say.stream, version, draft.fact.topic(), codec.splice(next(states), recorded_at))
+        StoredEvent(say.stream, version, draft.fact.topic(), codec.splice(stamp, next(states)))
         for say in asked.append.says
         for version, draft in enumerate(say.facts, say.after + 1)
     ]

@@ -30,6 +30,8 @@ from services.chassis.store import Append, Conflict, StoreError, StreamMoved
 
 SCHEMA = 1
 """Raised with every change of the tables; a log of another schema is refused at start, naming the mend."""
+Stored = tuple[str, int, str, bytes]
+"""A line of the library's table: stream, version, topic, state."""
 T = TypeVar("T")
 
 
@@ -46,11 +48,11 @@ class Asked:
     """One caller's append, its facts already encoded outside the writer's thread."""
 
     append: Append
-    encoded: tuple[bytes, ...]
+    encoded: Sequence[bytes]
 
 
 def encoded(append: Append) -> Asked:
-    return Asked(append, tuple(codec.encode(draft) for say in append.says for draft in say.facts))
+    return Asked(append, [codec.encode(draft) for say in append.says for draft in say.facts])
 
 
 class SqliteRecorder(SQLiteApplicationRecorder):
@@ -85,18 +87,15 @@ class SqliteRecorder(SQLiteApplicationRecorder):
         last = self.last_position()
         self.writer.execute("BEGIN IMMEDIATE")
         try:
-            self._insert(stored_events)
+            self.insert([(str(s.originator_id), s.originator_version, s.topic, s.state) for s in stored_events])
             self.writer.execute("COMMIT")
         except BaseException:
             self.writer.execute("ROLLBACK")
             raise
         return list(range(last + 1, last + 1 + len(stored_events)))
 
-    def _insert(self, stored: Sequence[StoredEvent]) -> None:
-        self.writer.executemany(
-            self.insert_events_statement,
-            [(each.originator_id, each.originator_version, each.topic, each.state) for each in stored],
-        )
+    def insert(self, stored: Sequence[Stored]) -> None:
+        self.writer.executemany(self.insert_events_statement, stored)
 
     def last_position(self) -> int:
         return self.writer.execute(self.select_max_notification_id_statement).fetchone()[0] or 0
@@ -150,10 +149,11 @@ class SqliteStore:
         db.execute("BEGIN IMMEDIATE")
         try:
             seen = self._seen([asked.append for asked in group if isinstance(asked, Asked)])
-            stored: list[StoredEvent] = []
+            stored: list[Stored] = []
             position = self._recorder.last_position()
             answers: list[Any] = []
             self._recorded_at = max(self._recorded_at, self._now())
+            stamp = codec.stamp(self._recorded_at)
             for asked in group:
                 if isinstance(asked, Claim):
                     answers.append(self._claim(asked))
@@ -162,18 +162,21 @@ class SqliteStore:
                 if conflict is not None:
                     answers.append(conflict)
                     continue
-                told = self._tell(asked, position, stored)
+                told = self._tell(asked, position, stamp, stored)
                 position += len(told)
                 self._write_rows(asked.append)
                 answers.append(told)
             if stored:
-                self._recorder._insert(stored)
+                self._recorder.insert(stored)
             db.execute("COMMIT")
         except BaseException:
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
-        return [self._second_look(asked, answer) for asked, answer in zip(group, answers, strict=True)]
+        return [
+            self._second_look(asked, answer) if isinstance(answer, StreamMoved) else answer
+            for asked, answer in zip(group, answers, strict=True)
+        ]
 
     def _seen(self, appends: Sequence[Append]) -> Seen:
         """One query each for everything any caller named; the write lock makes the answers final."""
@@ -191,21 +194,21 @@ class SqliteStore:
         ]
         return Seen(found[0], {name: epoch or 0 for name, epoch in found[1].items()}, found[2])
 
-    def _tell(self, asked: Asked, position: int, stored: list[StoredEvent]) -> list[Told]:
+    def _tell(self, asked: Asked, position: int, stamp: bytes, stored: list[Stored]) -> list[Told]:
         told: list[Told] = []
         states = iter(asked.encoded)
         for say in asked.append.says:
             for version, draft in enumerate(say.facts, say.after + 1):
-                state = codec.splice(next(states), self._recorded_at)
-                stored.append(StoredEvent(say.stream, version, draft.fact.topic(), state))
-                told.append(codec.tell(draft, say.stream, version, position + len(told) + 1, self._recorded_at))
+                position += 1
+                stored.append((say.stream, version, draft.fact.topic(), codec.splice(stamp, next(states))))
+                told.append(codec.tell(draft, say.stream, version, position, self._recorded_at))
         return told
 
     def _write_rows(self, append: Append) -> None:
-        writes = list(append.rows)
         if append.read:
-            writes.insert(0, Put(CHECKPOINT, {"service": append.read.service, "position": append.read.position}))
-        for write in writes:
+            row: Row = {"service": append.read.service, "position": append.read.position}
+            self._recorder.writer.execute(*rows_sql.write(Put(CHECKPOINT, row), SQLITE))
+        for write in append.rows:
             self._recorder.writer.execute(*rows_sql.write(write, SQLITE))
 
     def _claim(self, claim: Claim) -> list[Row]:
@@ -214,7 +217,7 @@ class SqliteStore:
 
     def _second_look(self, asked: Asked | Claim, answer: Any) -> Any:
         """The same facts once more are the same answer (I4); any other conflict is what it is."""
-        if not isinstance(answer, StreamMoved) or not isinstance(asked, Asked) or not asked.append.says:
+        if not isinstance(asked, Asked) or not asked.append.says:
             return answer
         there: list[Told] = []
         for say in asked.append.says:

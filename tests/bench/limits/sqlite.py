@@ -6,7 +6,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-STATE = b"x" * 430
+STATE = b"x" * 600
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -23,7 +23,7 @@ def one_by_one(path: Path, count: int) -> float:
     started = time.perf_counter()
     for number in range(count):
         db.execute("BEGIN IMMEDIATE")
-        db.execute("INSERT INTO log VALUES (?,?,?,?)", (f"post-{number}", 1, "t", STATE))
+        db.execute("INSERT INTO log VALUES (?,?,?,?)", (f"post-acme.{number}", 1, "t", STATE))
         db.execute("COMMIT")
     rate = count / (time.perf_counter() - started)
     db.close()
@@ -38,7 +38,7 @@ def batches(path: Path, count: int, size: int) -> float:
         db.execute("BEGIN IMMEDIATE")
         db.executemany(
             "INSERT INTO log VALUES (?,?,?,?)",
-            [(f"post-{number}", 1, "t", STATE) for number in range(first, first + size)],
+            [(f"post-acme.{number}", 1, "t", STATE) for number in range(first, first + size)],
         )
         db.execute("COMMIT")
     rate = count / (time.perf_counter() - started)
