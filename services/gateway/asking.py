@@ -24,7 +24,7 @@ from events.envelope import About, Draft
 from events.subjects import answer_stream, asking_stream, delivery_stream, name_of, post_stream
 from services.chassis.bells import FACTS, BelledStore
 from services.chassis.clock import Clock
-from services.chassis.rows import ASKED, Pick, Put
+from services.chassis.rows import ASKED, Pick, Put, Write
 from services.chassis.store import Append, Conflict, Say
 from services.gateway.principal import Principal
 from services.gateway.problems import Problem
@@ -138,13 +138,13 @@ class Asking:
                     except Conflict:
                         continue
 
-    async def ask(self, asked: Asked, wishes: Sequence[Wish]) -> Sequence[Told]:
+    async def ask(self, asked: Asked, wishes: Sequence[Wish], *, rows: Sequence[Write] = ()) -> Sequence[Told]:
         """The asks as they stand in the log, said now or by an earlier request under the same key."""
         with self.running():
             async with self._locks.setdefault(asked.mark, asyncio.Lock()):
-                return await self._said(asked, wishes)
+                return await self._said(asked, wishes, rows)
 
-    async def _said(self, asked: Asked, wishes: Sequence[Wish]) -> Sequence[Told]:
+    async def _said(self, asked: Asked, wishes: Sequence[Wish], rows: Sequence[Write]) -> Sequence[Told]:
         while True:
             there = await self._store.read(asked.stream)
             if await self._answered(asked) or there:
@@ -157,7 +157,7 @@ class Asking:
             ]
             says = [Say(asked.stream, 0, drafts)] if drafts else []
             try:
-                return await self._store.append(Append(says, rows=[_answer_row(asked, Done({}))]))
+                return await self._store.append(Append(says, rows=[*rows, _answer_row(asked, Done({}))]))
             except Conflict:
                 continue
 

@@ -135,9 +135,13 @@ class Keys:
         return await self.known(principal.name.removeprefix(ACTOR)) is not None
 
     @property
+    def https(self) -> bool:
+        return urlsplit(self._public_url()).scheme == "https"
+
+    @property
     def cookie(self) -> str:
         """Bound to this very host where browsers allow it: on https."""
-        return f"__Host-{COOKIE}" if urlsplit(self._public_url()).scheme == "https" else COOKIE
+        return f"__Host-{COOKIE}" if self.https else COOKIE
 
     def once(self, key: str) -> str:
         """A token that opens one session of whoever holds this key, for `/login?once=`."""

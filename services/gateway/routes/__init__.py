@@ -7,7 +7,19 @@ from collections.abc import Callable
 from fastapi import APIRouter
 
 from services.gateway.desk import Desk
+from services.gateway.routes.accounts import accounts
+from services.gateway.routes.asks import asks
+from services.gateway.routes.bulk import bulk
+from services.gateway.routes.callback import callback
+from services.gateway.routes.connecting import connecting
+from services.gateway.routes.docs import docs
 from services.gateway.routes.health import health
+from services.gateway.routes.house import house
+from services.gateway.routes.keys import keys
+from services.gateway.routes.login import login
+from services.gateway.routes.redrive import redrive
 
-ROUTERS: tuple[Callable[[Desk], APIRouter], ...] = (health,)
-"""In this order; a router that reads and one that changes the same noun stand side by side."""
+ROUTERS: tuple[Callable[[Desk], APIRouter], ...] = (
+    health, docs, login, bulk, asks, accounts, connecting, callback, redrive, keys, house,
+)  # fmt: skip
+"""In this order: where two could answer an address, the first does."""

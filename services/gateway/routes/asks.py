@@ -1,0 +1,146 @@
+"""What people ask of one post: the scheduler or the publisher decides, and the answer is awaited here (D18)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from pydantic import AwareDatetime, Field, StringConstraints
+
+from events import CancelAsked, EditAsked, PostEdited, PostTakenIn, RescheduleAsked, RetryAsked, SettleAsked
+from events.channels import account_of, channel_of
+from events.envelope import Fact
+from events.production import Content, Media
+from events.subjects import post_stream
+from services.gateway.asking import ANSWER_S, Asked, Wish, of_the_post
+from services.gateway.bodies import Ask, Body, Door, etag
+from services.gateway.desk import Desk, allow_story
+from services.gateway.problems import Problem, Wrong, not_found
+
+Web = Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=2048)]
+
+
+class Edit(Body):
+    """What is named is changed; null takes a title or a link away."""
+
+    text: str | None = None
+    title: str | None = None
+    link: Web | None = None
+    media: Annotated[tuple[Media, ...], Field(max_length=35)] = ()
+
+
+class Reason(Body):
+    reason: Annotated[str, StringConstraints(max_length=500)] = "asked"
+
+
+class Move(Body):
+    """*Exactly at* this instant, or the next slot *not before* it."""
+
+    at: AwareDatetime | None = None
+    not_before: AwareDatetime | None = None
+
+
+class Settle(Body):
+    verdict: Annotated[Literal["published", "send_again"], Field(alias="as")]
+    channel_post_id: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
+    url: Web | None = None
+
+
+def asks(desk: Desk) -> APIRouter:
+    router = APIRouter(prefix="/v1/posts", tags=["posts"], route_class=Door)
+
+    @router.patch("/{id}")
+    async def edit(id: str, change: Edit, asked: Ask) -> JSONResponse:
+        """Before an attempt is open (S28)."""
+        told = await visible(desk, asked, id)
+        fact = edit_asked(id, change, content_of(told), asked)
+        return await decided(desk, asked, fact, id)
+
+    @router.post("/{id}/retry")
+    async def retry(id: str, asked: Ask) -> JSONResponse:
+        """A failed post once more, after its cause was mended (S30)."""
+        await visible(desk, asked, id)
+        return await decided(desk, asked, RetryAsked(**common(id, asked)), id)
+
+    @router.post("/{id}/cancel")
+    async def cancel(id: str, asked: Ask, why: Reason | None = None) -> JSONResponse:
+        """Once this is answered 200, no call starts any more (I16)."""
+        await visible(desk, asked, id)
+        return await decided(desk, asked, CancelAsked(reason=(why or Reason()).reason, **common(id, asked)), id)
+
+    @router.post("/{id}/reschedule")
+    async def reschedule(id: str, move: Move, asked: Ask) -> JSONResponse:
+        await visible(desk, asked, id)
+        if (move.at is None) == (move.not_before is None):
+            raise Problem("invalid", "Say either `at` or `not_before`.", errors=[Wrong("at", "one of the two")])
+        fact = RescheduleAsked(at=move.at, not_before=move.not_before, **common(id, asked))
+        return await decided(desk, asked, fact, id)
+
+    @router.post("/{id}/settle")
+    async def settle(id: str, how: Settle, asked: Ask) -> JSONResponse:
+        """For an unknown outcome: it did go out, or send it again (S35)."""
+        await visible(desk, asked, id)
+        if how.verdict == "published" and not (how.channel_post_id or how.url):
+            raise Problem("where_is_it", "Say where it is live: `channel_post_id`, or `url`.",
+                          errors=[Wrong("channel_post_id", "this or `url` is needed")])  # fmt: skip
+        fact = SettleAsked(verdict=how.verdict, channel_post_id=how.channel_post_id, url=how.url, **common(id, asked))
+        return await decided(desk, asked, fact, id)
+
+    return router
+
+
+def common(story: str, asked: Asked, expected: str | None = None) -> dict[str, Any]:
+    """What every ask carries."""
+    return {"post": story, "body_hash": asked.fingerprint, "expected": expected or asked.expected}
+
+
+async def visible(desk: Desk, asked: Asked, story: str) -> list[Fact]:
+    """The post's facts; one that is not there and somebody else's are the same nothing (I30)."""
+    allow_story(asked.by, "queue", story)
+    told = await desk.store.read(post_stream(story))
+    if not told:
+        raise not_found()
+    return [each.fact for each in told]
+
+
+def wish_for(fact: Fact, story: str, told: list[Fact]) -> Wish:
+    taken_in = next(each for each in told if isinstance(each, PostTakenIn))
+    return Wish(fact, story, account_of(story), channel_of(taken_in.connection))
+
+
+def content_of(told: list[Fact]) -> Content:
+    """The content as it stands."""
+    return next(each.content for each in reversed(told) if isinstance(each, PostTakenIn | PostEdited))
+
+
+def edit_asked(story: str, change: Edit, content: Content, asked: Asked) -> EditAsked:
+    """Only what was named; taking something away needs the whole content, and then it must be the one that was read."""
+    named = {name: getattr(change, name) for name in change.model_fields_set}
+    if not named:
+        raise Problem("invalid", "Name what shall change: text, title, link or media.")
+    if "text" in named and named["text"] is None:
+        raise Problem("invalid", "text: a post needs one", errors=[Wrong("text", "a post needs one")])
+    if None in named.values():
+        return EditAsked(content=content.model_copy(update=named), **common(story, asked))
+    return EditAsked(**named, **common(story, asked))
+
+
+async def decided(desk: Desk, asked: Asked, fact: Fact, story: str) -> JSONResponse:
+    """Ask, wait, answer: 200 with the post as it now is, the decider's own no, or 202, which promises nothing."""
+    told = [each.fact for each in await desk.store.read(post_stream(story))]
+    said = await desk.asking.ask(asked, [wish_for(fact, story, told)])
+    (verdict,) = await desk.asking.verdicts(said, of_the_post)
+    if refusal := verdict.refusal:
+        raise refusal
+    if verdict.fact is None:
+        return JSONResponse({"asked": verdict.ask.id}, 202)
+    item = await shown(desk, story, verdict.fact.position)
+    return JSONResponse(item, headers=etag(item.get("version")))
+
+
+async def shown(desk: Desk, story: str, position: int) -> dict[str, Any]:
+    """The post as the queue shows it from this position on; views that are far behind hold nobody up."""
+    if await desk.views.reached(position, ANSWER_S) and (item := await desk.views.post(story)):
+        return dict(item)
+    return {"id": story}
