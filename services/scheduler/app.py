@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from events import RedriveAsked
 from services.chassis.service import Chassis, Part, Service, service
+from services.scheduler.asking import asks
 from services.scheduler.intake import Intake
 from services.scheduler.reactions import reactions
+from services.scheduler.redriving import Redriving
 from services.scheduler.rings import rings
 
 
 def build(chassis: Chassis, *, edge: Callable[[Intake], Part] | None = None) -> Service:
-    wiring = {"clock": chassis.clock, "new_id": chassis.new_id}
-    intake = Intake(chassis.store, **wiring)
+    store, wiring = chassis.store, {"clock": chassis.clock, "new_id": chassis.new_id}
+    intake = Intake(store, **wiring)
+    redriving = Redriving(store, intake, **wiring)
+    heard = {**reactions(store, **wiring), **asks(store, **wiring), RedriveAsked: redriving.asked}
     return service(
         chassis,
         "scheduler",
-        reactions=reactions(chassis.store, **wiring),
-        rings=rings(chassis.store, **wiring, turns=intake.turns),
+        reactions=heard,
+        rings={**rings(store, **wiring, turns=intake.turns), **redriving.rings},
         parts=[edge(intake)] if edge else [],
     )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from events import Ask, CancelAsked, Content, EditAsked, RescheduleAsked, RetryAsked, UndoAsked
+from services.scheduler.limits import Broken
+from services.scheduler.message import AHEAD_MAX
 from services.scheduler.post import FAILED, State
-
-AHEAD_MAX = timedelta(days=5 * 366)
-"""Nobody plans further ahead: a wish beyond it is a slip of the keyboard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +17,7 @@ class No:
     reason: str
 
 
-UNKNOWN_POST = No("unknown_post", "There is no such post; look at its account and its name.")
+NOT_FOUND = No("not_found", "There is no such post; look at its account and its name.")
 
 
 def refusal(ask: Ask, state: State, *, version: str, approved: bool, now: datetime) -> No | None:
@@ -50,6 +49,12 @@ def edited(content: Content, ask: EditAsked) -> Content:
         return ask.content
     named = {name: value for name in ("text", "title", "link", "media") if (value := getattr(ask, name)) is not None}
     return content.model_copy(update=named)
+
+
+def over_limit(broken: Broken) -> No:
+    """A content that the channel does not take, as the gateway's problems are called."""
+    too_long = broken.code in ("text_too_long", "title_too_long")
+    return No("too_long" if too_long else "invalid", broken.detail)
 
 
 def _already_started(state: State) -> No:

@@ -108,7 +108,7 @@ class Desk:
         return await self.plan(place.wish, reason)
 
     async def take(self, name: str, planned: Planned, about: About) -> None:
-        """The slot is this post's; days found full on the way are stepped over from now on."""
+        """The slot is this post's."""
         day = day_of(planned.slot)
         sheet = self._sheets.get(day) or await self._sheet(day)
         facts = posting_day.take(sheet.day, connection=self.connection, post=name, slot=planned.slot,
@@ -116,11 +116,15 @@ class Desk:
         for fact in facts:
             sheet.day = posting_day.evolve(sheet.day, fact)
             sheet.taken.append(Draft(self.new_id(), fact, about))
-        for full in (*planned.full, planned.day) if planned.fills else planned.full:
-            if full is not None and full not in self._full:
-                self._full.add(full)
-                self._beyond[full] = full + ONE_DAY
-                self.rows.append(Put(ROOM, {"connection": self.connection, "day": full.isoformat(), "left": 0}))
+        self.note_full(planned)
+
+    def note_full(self, planned: Planned) -> None:
+        """Days without room are stepped over from now on, by whoever plans next as well."""
+        for day in (*planned.full, planned.day) if planned.fills else planned.full:
+            if day is not None and day not in self._full:
+                self._full.add(day)
+                self._beyond[day] = day + ONE_DAY
+                self.rows.append(Put(ROOM, {"connection": self.connection, "day": day.isoformat(), "left": 0}))
 
     async def lift(self, name: str, place: Place | None) -> SlotTaken | None:
         """The slot a post has is taken off the day for the time of planning: it may well be given it again."""
@@ -174,8 +178,9 @@ class Desk:
         return day
 
     def _room_at(self, day: date) -> None:
-        self._full -= {day - ONE_DAY, day, day + ONE_DAY}
-        self._beyond = {full: full + ONE_DAY for full in self._full}
+        if again := self._full & {day - ONE_DAY, day, day + ONE_DAY}:
+            self._full -= again
+            self._beyond = {full: full + ONE_DAY for full in self._full}
 
 
 async def open_desk(
@@ -188,17 +193,19 @@ async def open_desk(
 ) -> Desk | None:
     """Whatever planning for this connection relies on, read once; None when nobody has set its account up."""
     name = account_of(connection)
-    known_as, told = account or (None, await store.read(account_stream(name)))
-    whole = (known_as or account_known(told), told if isinstance(told, int) else len(told))  # type: ignore[arg-type]
-    if whole[0].document is None:
+    if account is None:
+        told = await store.read(account_stream(name))
+        account = account_known(told), len(told)
+    known, version = account
+    if known.document is None:
         return None
     connected, learned = await asyncio.gather(
         store.read(connection_stream(connection)), store.read(engagement_stream(connection))
     )
-    versions = {account_stream(name): whole[1], connection_stream(connection): len(connected)}
-    if whole[0].document.mode == "adaptive":
+    versions = {account_stream(name): version, connection_stream(connection): len(connected)}
+    if known.document.mode == "adaptive":
         versions[engagement_stream(connection)] = len(learned)
-    desk = Desk(store, connection, account=whole[0], known=connection_known(connected), profile=profile_known(learned),
+    desk = Desk(store, connection, account=known, known=connection_known(connected), profile=profile_known(learned),
                 versions=versions, now=now, new_id=new_id)  # fmt: skip
     await desk.know_full_days()
     return desk

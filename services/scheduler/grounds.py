@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from events import (
     AccountChanged,
@@ -16,6 +17,7 @@ from events import (
     Told,
 )
 from events.channels import channel_of
+from services.planning.terms import terms_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +69,9 @@ def connection_known(told: Sequence[Told]) -> Connection:
 def profile_known(told: Sequence[Told]) -> EngagementProfiled | None:
     """What Adaptive goes by: the latest recalculation (S16)."""
     return next((each.fact for each in reversed(told) if isinstance(each.fact, EngagementProfiled)), None)
+
+
+def planned_alike(connection: str, changed: Sequence[AccountDocument], profile: EngagementProfiled | None) -> bool:
+    """Whether two documents give this connection the same zone, times and cap; a first one changes nothing."""
+    terms = [replace(terms_of(connection, each, profile), tolerance=timedelta()) for each in changed]
+    return all(each == terms[0] for each in terms)

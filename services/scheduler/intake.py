@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from events import Told
 from events.subjects import POST_APPROVED, account_stream, post_stream
 from services.chassis.clock import Clock
 from services.chassis.store import Append, Conflict, Store, StreamMoved
@@ -98,6 +99,17 @@ class Intake:
                     continue
         if letters:  # the account has changed meanwhile: another connection, or other choices
             await self._of_account(letters[0][1].approved.account, letters)
+
+    async def again(self, letter: Letter, cause: Told) -> Append | Unfit | None:
+        """What takes in a message that had been parked; None when it is a post already."""
+        if told := await self._store.read(post_stream(letter.story)):
+            return None if is_same(letter.approved, told[0]) else changed(letter)
+        of_account = await self._store.read(account_stream(letter.approved.account))
+        account = account_known(of_account)
+        connection = connection_for(letter, account)
+        if isinstance(connection, Unfit):
+            return connection
+        return await self.admitted(connection, [Admission(letter, cause)], account, len(of_account))
 
     async def admitted(
         self, connection: str, admissions: Sequence[Admission], account: Account, version: int

@@ -8,13 +8,12 @@ from datetime import timedelta
 
 from events import About, Draft, MessageParked
 from events.subjects import account_stream, parked_stream
-from services.chassis.alarms import set_alarm
 from services.chassis.clock import Clock
 from services.chassis.rows import PARKED_BODY, Put, Write
 from services.chassis.store import Append, Say, Store, StreamMoved
 from services.scheduler.case import ACTOR
 from services.scheduler.message import Unfit
-from services.scheduler.waiting import SERVICE, wait
+from services.scheduler.waiting import call_redrive, wait
 
 HEAD_BYTES = 4096
 AGAIN_AFTER = timedelta(minutes=1)
@@ -40,9 +39,7 @@ class Parking:
         if unfit.code == "unknown_account" and unfit.account:
             turn = await self._store.position() + 1
             rows.append(wait(unfit.account, stream, turn=turn, waits_for="account"))
-            rows.append(
-                set_alarm(SERVICE, f"redrive-{stream}", now + AGAIN_AFTER, {"ring": "redrive", "parked": stream})
-            )
+            rows.append(call_redrive(stream, now + AGAIN_AFTER))
         known = unfit.account if unfit.code != "unknown_account" else None
         about = About(stream, ACTOR, now, account=known)
         still = {} if account_version is None else {account_stream(unfit.account or ""): account_version}

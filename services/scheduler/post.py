@@ -178,7 +178,7 @@ def come_due(state: State, *, now: datetime, connected: bool, tolerance: timedel
     return [due(state, slot_at=state.place.slot.at, tolerance=tolerance)]
 
 
-def needs_desk(state: State, facts: Sequence[Fact]) -> bool:
+def needs_desk(facts: Sequence[Fact]) -> bool:
     """Whether the desk must look at a post whose slot has come: to plan it again, or to give that slot back."""
     return not any(isinstance(fact, PostDue) for fact in facts)
 

@@ -1,10 +1,11 @@
-"""What the scheduler hears: read, decide, append."""
+"""What the scheduler hears: read, decide, append. What it is asked stands in `asking.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from events import (
+    AccountChanged,
     ApprovalGiven,
     ApprovalRefused,
     ChannelConnected,
@@ -14,66 +15,94 @@ from events import (
     PostFailed,
     Told,
 )
-from events.subjects import approval_stream
+from events.channels import account_of
+from events.subjects import approval_stream, engagement_stream, name_of
 from services.chassis.clock import Clock
 from services.chassis.rows import ROOM, Drop, Write
 from services.chassis.store import Append, Store
 from services.scheduler import post
 from services.scheduler.case import Case, read_case, thread
 from services.scheduler.consequences import consequences
-from services.scheduler.waiting import call_desk, release, to_the_desk
+from services.scheduler.grounds import account_known, documents, planned_alike, profile_known
+from services.scheduler.waiting import call_desk, call_for_replan, call_welcome, for_account, release, to_the_desk
 
 Reaction = Callable[[Told], Awaitable[Append | None]]
 
 
 def reactions(store: Store, *, clock: Clock, new_id: Callable[[], str]) -> dict[type[Fact], Reaction]:
-    def desk_for(case: Case, told: Told) -> list[Write]:
-        return to_the_desk(case.state.connection, case.story, turn=case.turn, cause=told.position, now=clock.now(),
-                           mark=new_id())  # fmt: skip
+    wiring = {"clock": clock, "new_id": new_id}
+    return {**about_posts(store, **wiring), **about_accounts(store, **wiring)}
 
-    def said(case: Case, facts: list[Fact], told: Told, rows: list[Write]) -> Append:
-        now = clock.now()
-        rows = consequences(case.story, case.state.connection, facts, now=now, gated=case.state.gated) + rows
+
+def about_posts(store: Store, *, clock: Clock, new_id: Callable[[], str]) -> dict[type[Fact], Reaction]:
+    def to_desk(case: Case, facts: Sequence[Fact], told: Told) -> Append:
+        """Whatever is said, the desk sees to the slot: to give it back, or to find another."""
+        now, name = clock.now(), case.state.connection
+        rows = consequences(case.story, name, facts, now=now, gated=case.state.gated)
+        rows += to_the_desk(name, case.story, turn=case.turn, cause=told.position, now=now, mark=new_id())
         says = [case.say(facts, at=now, new_id=new_id, cause=told)] if facts else []
         return Append(says, case.still, rows=rows)
 
     async def post_failed(told: Told) -> Append | None:
         """It is known not to be live, so its slot is given back (S17a)."""
         case = await read_case(store, told.story)
-        return said(case, [], told, desk_for(case, told)) if case and case.state.phase == "failed" else None
+        return to_desk(case, [], told) if case and case.state.phase == "failed" else None
 
     async def delivery_returned(told: Told) -> Append | None:
         """The round ended without an attempt that counts: the scheduler holds the post again."""
         case = await read_case(store, told.story)
         if case is None or case.state.phase != "returned":
             return None
-        facts: list[Fact] = []
-        if case.state.fault == "disconnected":
-            facts += post.hold(case.state, connection=case.state.connection, reason="disconnected")
-        if case.state.fault == "late":
-            facts += post.miss(case.state, reason="it was found later than the tolerance")
-        return said(case, facts, told, desk_for(case, told))
-
-    async def channel_connected(told: Told) -> Append | None:
-        """Whoever was held comes to the desk, in order, and gets a slot each: never a burst (S10)."""
-        assert isinstance(told.fact, ChannelConnected)  # noqa: S101 - the table
-        name = told.fact.connection
-        return Append(rows=[release(name), call_desk(name, clock.now(), new_id())])
+        match case.state.fault:
+            case "disconnected":
+                facts = post.hold(case.state, connection=case.state.connection, reason="disconnected")
+            case "late":
+                facts = post.miss(case.state, reason="it was found later than the tolerance")
+            case _:
+                facts = []
+        return to_desk(case, facts, told)
 
     async def approval_given(told: Told) -> Append | None:
         """Approved as it stands now, it takes the next slot (S40)."""
         case = await read_case(store, told.story)
         if case is None or not case.approved or case.state.phase not in ("taken_in", "held"):
             return None
-        return said(case, [], told, desk_for(case, told))
+        return to_desk(case, [], told)
 
     async def approval_refused(told: Told) -> Append | None:
         """Back to Production, with everything that was said about it (S41)."""
         case = await read_case(store, told.story)
-        if case is None:
-            return None
-        facts = list(post.reject(case.state, comments=thread(await store.read(approval_stream(told.story)))))
-        return said(case, facts, told, desk_for(case, told)) if facts else None
+        comments = thread(await store.read(approval_stream(told.story)))
+        facts = post.reject(case.state, comments=comments) if case else []
+        return to_desk(case, facts, told) if case and facts else None
+
+    return {
+        PostFailed: post_failed,
+        DeliveryReturned: delivery_returned,
+        ApprovalGiven: approval_given,
+        ApprovalRefused: approval_refused,
+    }
+
+
+def about_accounts(store: Store, *, clock: Clock, new_id: Callable[[], str]) -> dict[type[Fact], Reaction]:
+    async def channel_connected(told: Told) -> Append | None:
+        """Whoever was held comes to the desk, in order, and gets a slot each: never a burst (S10)."""
+        assert isinstance(told.fact, ChannelConnected)  # noqa: S101 - the table
+        name = told.fact.connection
+        return Append(rows=[release(name), call_desk(name, clock.now(), new_id())])
+
+    async def account_changed(told: Told) -> Append | None:
+        """Messages that waited for the account are tried; a queue planned by other terms is planned again (S22)."""
+        name, now = account_of(name_of(told.stream)), clock.now()
+        of_account = [each for each in await store.read(told.stream) if each.version <= told.version]
+        rows: list[Write] = []
+        if await store.pick(for_account(name, limit=1)):
+            rows.append(call_welcome(name, now, cause=told.position, mark=new_id()))
+        for connection in account_known(of_account).listed:
+            profile = profile_known(await store.read(engagement_stream(connection)))
+            if not planned_alike(connection, documents(of_account)[-2:], profile):
+                rows += [Drop(ROOM, {"connection": connection}), call_for_replan(connection, now, cause=told.position)]
+        return Append(rows=rows) if rows else None
 
     async def engagement_profiled(told: Told) -> Append | None:
         """Other windows may have room on days that were full (S16)."""
@@ -81,10 +110,7 @@ def reactions(store: Store, *, clock: Clock, new_id: Callable[[], str]) -> dict[
         return Append(rows=[Drop(ROOM, {"connection": told.fact.connection})])
 
     return {
-        PostFailed: post_failed,
-        DeliveryReturned: delivery_returned,
         ChannelConnected: channel_connected,
-        ApprovalGiven: approval_given,
-        ApprovalRefused: approval_refused,
+        AccountChanged: account_changed,
         EngagementProfiled: engagement_profiled,
     }

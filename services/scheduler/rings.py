@@ -1,4 +1,4 @@
-"""What rings for the scheduler: the slot has come, the desk is called, an account's messages are tried again."""
+"""What rings for the scheduler: a slot has come, the desk is called, a queue is planned anew, a person is reminded."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import orjson
 import structlog
 
 from events.channels import account_of
@@ -13,11 +14,13 @@ from events.subjects import account_stream, connection_stream
 from services.chassis.clock import Clock
 from services.chassis.rows import Row
 from services.chassis.store import Append, Store
+from services.planning.plan import LEAD
 from services.scheduler import post
 from services.scheduler.case import read_case
 from services.scheduler.consequences import REMINDED_AFTER, consequences
 from services.scheduler.desk import Turns, open_desk
 from services.scheduler.grounds import account_known, connection_known
+from services.scheduler.replanning import replan
 from services.scheduler.seating import Seat
 from services.scheduler.waiting import (
     BATCH_MAX,
@@ -25,6 +28,7 @@ from services.scheduler.waiting import (
     call_at_slot,
     call_desk,
     call_person,
+    queue_of,
     served,
     to_the_desk,
 )
@@ -50,29 +54,10 @@ def rings(store: Store, *, clock: Clock, new_id: Callable[[], str], turns: Turns
         facts = post.come_due(case.state, now=now, connected=known.connected, tolerance=document.tolerance)
         still = {told[0]: len(account), told[1]: len(connection), **case.still}
         rows = consequences(case.story, name, facts, now=now, gated=case.state.gated)
-        if post.needs_desk(case.state, facts):
+        if post.needs_desk(facts):
             rows += to_the_desk(name, case.story, turn=case.turn, cause=case.last.position, now=now, mark=new_id())
         says = [case.say(facts, at=now, new_id=new_id)] if facts else []
         return Append(says, still, rows=rows)
-
-    async def plan(ring: dict[str, Any], alarm: Row) -> Append | None:
-        """The desk takes up whoever waits for it, in the order of intake; while more wait it calls itself again."""
-        name = ring["connection"]
-        async with turns.at(name):
-            waiting = await store.pick(at_the_desk(name))
-            desk = await open_desk(store, name, now=clock.now(), new_id=new_id) if waiting else None
-            if desk is None:
-                return None
-            for row in waiting[:BATCH_MAX]:
-                case = await read_case(store, str(row["story"]))
-                (cause,) = await store.tail(int(str(row["cause"])) - 1, 1)
-                if case is None:
-                    desk.rows.append(served(row))
-                else:
-                    await Seat(desk, row, case, cause).serve()
-            if len(waiting) > BATCH_MAX:
-                desk.rows.append(call_desk(name, desk.now, new_id()))
-            return desk.append()
 
     async def remind(ring: dict[str, Any], alarm: Row) -> Append | None:
         """A missed post still waits for a person."""
@@ -82,4 +67,41 @@ def rings(store: Store, *, clock: Clock, new_id: Callable[[], str], turns: Turns
         log.warning("a missed post waits for a person", story=case.story, reason=case.state.fault)
         return Append(rows=[call_person(case.story, clock.now() + REMINDED_AFTER)])
 
-    return {"due": due, "plan": plan, "remind": remind}
+    return {"due": due, "remind": remind, **desk_rings(store, clock=clock, new_id=new_id, turns=turns)}
+
+
+def desk_rings(store: Store, *, clock: Clock, new_id: Callable[[], str], turns: Turns) -> dict[str, Ring]:
+    async def plan(ring: dict[str, Any], alarm: Row) -> Append | None:
+        """The desk takes up whoever waits for it, in the order of intake; while more wait it calls itself again."""
+        name = ring["connection"]
+        async with turns.at(name):
+            waiting = await store.pick(at_the_desk(name))
+            desk = await open_desk(store, name, now=clock.now(), new_id=new_id) if waiting else None
+            if desk is None:
+                return None
+            rows = waiting[:BATCH_MAX]
+            cases = await asyncio.gather(*(read_case(store, str(row["story"])) for row in rows))
+            for row, case in zip(rows, cases, strict=True):
+                (cause,) = await store.tail(int(str(row["cause"])) - 1, 1)
+                if case is None:
+                    desk.rows.append(served(row))
+                else:
+                    await Seat(desk, row, case, cause).serve()
+            if len(waiting) > BATCH_MAX:
+                desk.rows.append(call_desk(name, desk.now, new_id()))
+            return desk.append()
+
+    async def replan_queue(ring: dict[str, Any], alarm: Row) -> Append | None:
+        """The account plans by other terms now: its queue is planned again, in order (S22)."""
+        name, now = ring["connection"], clock.now()
+        async with turns.at(name):
+            desk = await open_desk(store, name, now=now, new_id=new_id)
+            called = [orjson.loads(str(row["ring"])) for row in await store.pick(queue_of(name, now + LEAD))]
+            (cause,) = await store.tail(int(ring["cause"]) - 1, 1)
+            cases = await asyncio.gather(*(read_case(store, each["story"]) for each in called))
+            if desk is None:
+                return None
+            await replan(desk, [case for case in cases if case], cause)
+            return desk.append()
+
+    return {"plan": plan, "replan": replan_queue}

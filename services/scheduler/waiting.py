@@ -61,6 +61,23 @@ def call_desk(connection: str, at: datetime, mark: str) -> Put:
     return _alarm(f"plan-{connection}", at, {"ring": "plan", "connection": connection, "mark": mark})
 
 
+def call_for_replan(connection: str, at: datetime, *, cause: int) -> Put:
+    return _alarm(f"replan-{connection}", at, {"ring": "replan", "connection": connection, "cause": cause})
+
+
+def call_welcome(account: str, at: datetime, *, cause: int, mark: str) -> Put:
+    """Somebody has set the account up: the messages that waited for it are tried, one after the other."""
+    return _alarm(f"welcome-{account}", at, {"ring": "welcome", "account": account, "cause": cause, "mark": mark})
+
+
+def call_redrive(parked: str, at: datetime) -> Put:
+    return _alarm(f"redrive-{parked}", at, {"ring": "redrive", "parked": parked})
+
+
+def no_call_redrive(parked: str) -> Drop:
+    return clear_alarm(SERVICE, f"redrive-{parked}")
+
+
 def call_at_slot(connection: str, story: str, at: datetime) -> Put:
     """Named by connection first, so that a connection's whole queue can be found."""
     return _alarm(_due(connection, story), at, {"ring": "due", "story": story})

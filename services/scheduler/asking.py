@@ -1,0 +1,88 @@
+"""What people ask of a post, decided: granted at once, sent to the desk for a slot, or refused with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from events import Ask, CancelAsked, EditAsked, Fact, RescheduleAsked, RetryAsked, Told, UndoAsked
+from events.channels import account_of, channel_of
+from events.subjects import account_stream, connection_stream, post_stream
+from services.chassis.clock import Clock
+from services.chassis.rows import Write
+from services.chassis.store import Append, Store
+from services.scheduler import post
+from services.scheduler.asks import NOT_FOUND, No, edited, over_limit, refusal
+from services.scheduler.case import Case, read_case
+from services.scheduler.consequences import consequences
+from services.scheduler.grounds import account_known, connection_known
+from services.scheduler.limits import Sender, broken_limit
+from services.scheduler.seating import answer
+from services.scheduler.waiting import to_the_desk
+
+Reaction = Callable[[Told], Awaitable[Append | None]]
+
+
+def asks(store: Store, *, clock: Clock, new_id: Callable[[], str]) -> dict[type[Fact], Reaction]:
+    def refused(told: Told, no: No | None) -> Append:
+        return Append([answer(told, no or NOT_FOUND, at=clock.now(), new_id=new_id)])
+
+    def desk_for(case: Case, told: Told) -> list[Write]:
+        return to_the_desk(case.state.connection, case.story, turn=case.turn, cause=told.position, now=clock.now(),
+                           mark=new_id())  # fmt: skip
+
+    def granted(case: Case, told: Told, facts: Sequence[Fact], rows: Sequence[Write]) -> Append:
+        now = clock.now()
+        alarms = consequences(case.story, case.state.connection, facts, now=now, gated=case.state.gated)
+        return Append([case.say(facts, at=now, new_id=new_id, cause=told)], case.still, rows=[*alarms, *rows])
+
+    async def considered(told: Told) -> tuple[Case | None, No | None]:
+        """The post, and the no that its own state gives."""
+        case = await read_case(store, told.story)
+        if case is None:
+            return None, NOT_FOUND
+        assert isinstance(told.fact, Ask)  # noqa: S101 - the table
+        return case, refusal(told.fact, case.state, version=case.version, approved=case.approved, now=clock.now())
+
+    async def slot_asked(told: Told) -> Append | None:
+        """Retry, move and undo need a slot, so the desk decides, for many at once; a plain no needs no desk."""
+        case, no = await considered(told)
+        if case is None or no:
+            return refused(told, no)
+        return Append(still={post_stream(case.story): case.post_version, **case.still}, rows=desk_for(case, told))
+
+    async def cancel_asked(told: Told) -> Append | None:
+        case, no = await considered(told)
+        if case is None or no:
+            return refused(told, no)
+        assert isinstance(told.fact, CancelAsked)  # noqa: S101 - the table
+        return granted(case, told, post.cancel(case.state, reason=told.fact.reason), desk_for(case, told))
+
+    async def edit_asked(told: Told) -> Append | None:
+        """While no attempt is open, and within the channel's limits (S28); a gated post gives its slot back."""
+        case, no = await considered(told)
+        facts = await edit(store, case, told.fact) if case and no is None else []
+        if case is None or no or isinstance(facts, No):
+            return refused(told, facts if isinstance(facts, No) else no)
+        return granted(case, told, facts, desk_for(case, told) if case.state.gated else [])
+
+    return {
+        RetryAsked: slot_asked,
+        RescheduleAsked: slot_asked,
+        UndoAsked: slot_asked,
+        CancelAsked: cancel_asked,
+        EditAsked: edit_asked,
+    }
+
+
+async def edit(store: Store, case: Case, ask: Fact) -> Sequence[Fact] | No:
+    assert isinstance(ask, EditAsked)  # noqa: S101 - the table
+    name, taken_in = case.state.connection, case.state.taken_in
+    document = account_known(await store.read(account_stream(account_of(name)))).document
+    assert document is not None and taken_in is not None  # noqa: PT018, S101 - a post was taken in for it
+    known = connection_known(await store.read(connection_stream(name)))
+    content = edited(case.state.content, ask)
+    sender = Sender(channel_of(name), case.story, taken_in.campaign, taken_in.bucket, document.utm, known.premium)
+    if broken := broken_limit(content, sender):
+        return over_limit(broken)
+    facts = post.edit(case.state, content=content, tolerance=document.tolerance)
+    return facts or No("unchanged", "The post reads so already; change something, or leave it as it is.")

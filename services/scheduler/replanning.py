@@ -1,0 +1,43 @@
+"""A connection's whole queue once more, after its account changed what it is planned by (S22).
+
+Everybody who may move lets go of the slot first, so that the order of intake is kept; whoever gets the same slot again
+has not moved, and nothing is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from events import PostScheduled, Told
+from events.subjects import post_stream
+from services.planning.plan import Planned, Wish
+from services.scheduler.case import Case
+from services.scheduler.consequences import consequences
+from services.scheduler.desk import Desk
+
+
+def may_move(case: Case) -> bool:
+    """*Exactly at* is a promise of its own; whatever is under way is out of the scheduler's hands."""
+    return case.state.phase == "scheduled" and case.state.wish.exactly_at is None
+
+
+async def replan(desk: Desk, cases: Sequence[Case], cause: Told) -> None:
+    queue = sorted((case for case in cases if may_move(case)), key=lambda case: case.turn)
+    lifted = [await desk.lift(case.name, case.state.place) for case in queue]
+    for case, taken in zip(queue, lifted, strict=True):
+        before = case.state.place
+        planned = await desk.plan(Wish(case.state.wish.not_before), "replanned")
+        assert isinstance(planned, Planned)  # noqa: S101 - only *exactly at* can be missed
+        desk.still |= case.still
+        if before is not None and planned.slot == before.slot:
+            desk.put_back(taken)
+            desk.note_full(planned)
+            desk.still[post_stream(case.story)] = case.post_version
+            continue
+        about = case.about(desk.now, cause)
+        desk.free(taken, "moved", about)
+        await desk.take(case.name, planned, about)
+        fact = PostScheduled(connection=desk.connection, slot=planned.slot, why=planned.why,
+                             not_before=case.state.wish.not_before)  # fmt: skip
+        desk.says.append(case.say([fact], at=desk.now, new_id=desk.new_id, cause=cause))
+        desk.rows += consequences(case.story, desk.connection, [fact], now=desk.now, gated=case.state.gated)
