@@ -71,6 +71,17 @@ async def test_of_two_appends_at_one_version_exactly_one_wins(store):
     assert len(await store.pick(Pick(ALARM))) == 1
 
 
+async def test_a_caller_that_goes_away_leaves_its_append_and_its_neighbours_alone(store):
+    """Whoever is cancelled while it waits has asked all the same; those asked with it are answered."""
+    gone = asyncio.ensure_future(store.append(Append([say("post-a", 0, "a1")])))
+    neighbour = asyncio.ensure_future(store.append(Append([say("post-b", 0, "b1")])))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.wait({gone, neighbour})
+    assert [told.id for told in neighbour.result()] == ["b1"]
+    assert [told.id for told in await store.read("post-a")] == ["a1"]
+
+
 async def test_a_gap_is_a_conflict_and_leaves_no_trace(store):
     with pytest.raises(StreamMoved):
         await store.append(Append([say("post-b", 0, "b1"), say("post-a", 5, "a6")], rows=[_alarm("n")]))
