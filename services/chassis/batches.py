@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Final
 
 import orjson
 from nats.aio.client import Client
@@ -23,7 +23,6 @@ ANSWER_S = 10.0
 BREATHE_EVERY = 100
 _WRONG_LAST_SEQUENCE = 10071
 
-T = TypeVar("T")
 Message = tuple[str, bytes]
 """Subject and body."""
 
@@ -32,15 +31,27 @@ class SequenceMoved(Exception):
     """The stream does not end where the batch expected it: somebody else has written, or it was wiped."""
 
 
+def in_batches(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
+    """In order, none of them larger than the broker takes at once."""
+    first, size = 0, 0
+    for number, (_, body) in enumerate(messages):
+        if number > first and (number - first >= BATCH_MAX or size + len(body) > BATCH_BYTES_MAX):
+            yield messages[first:number]
+            first, size = number, 0
+        size += len(body)
+    if messages[first:]:
+        yield messages[first:]
+
+
 async def publish_batch(
     client: Client,
     stream: str,
     messages: Sequence[Message],
     *,
     after: int | None = None,
-    meanwhile: Callable[[], Awaitable[T]],
-) -> tuple[int, T]:
-    """The stream's last sequence now that all of them are in it, and what was done `meanwhile` the broker flushed.
+    meanwhile: Callable[[], Awaitable[None]] | None = None,
+) -> int:
+    """The stream's last sequence now that all of them are in it; `meanwhile` is done while the broker flushes.
 
     With `after`, only if the stream ended there (else `SequenceMoved`). Any other fault says nothing about whether they
     are in: look.
@@ -60,8 +71,9 @@ async def publish_batch(
     subject, body = messages[-1]
     asking = asyncio.ensure_future(client.request(subject, body, timeout=ANSWER_S, headers=headers))
     try:
-        done = await meanwhile()
-        return _sequence((await asking).data, stream, len(messages)), done
+        if meanwhile is not None:
+            await meanwhile()
+        return _sequence((await asking).data, stream, len(messages))
     finally:
         asking.cancel()
 

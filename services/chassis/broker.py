@@ -69,7 +69,7 @@ def binary() -> Path:
 
 
 class Broker:
-    """`url` is where clients connect, the same after every restart; `restarts` counts those it needed."""
+    """`url` is where clients connect, the same after every restart; `restarts` counts those that are done."""
 
     def __init__(self, folder: Path, *, port: int = 4222) -> None:
         self._folder, self._port = folder.resolve(), port
@@ -123,12 +123,10 @@ class Broker:
         pause = AGAIN_FIRST_S
         while True:
             if self._process is not None:
-                code = await self._process.wait()
-                self.restarts += 1
-                log.warning("the broker ended and is started again", code=code, restarts=self.restarts)
+                log.warning("the broker ended and is started again", code=await self._process.wait())
             try:
                 await self._launch()
-                pause = AGAIN_FIRST_S
+                self.restarts, pause = self.restarts + 1, AGAIN_FIRST_S
             except (BrokerFailed, OSError) as failed:
                 log.error("the broker does not come up", error=str(failed))
                 await asyncio.sleep(pause)

@@ -22,6 +22,7 @@ from services.chassis.store import Append, Store, StoreError
 LEASE_LIFE: Final = timedelta(seconds=10)
 RENEW_EVERY_S: Final = 3.0
 LOOK_EVERY_S: Final = 1.0
+LEAST_NAP_S: Final = 0.1
 
 log = structlog.get_logger("leases")
 
@@ -81,7 +82,7 @@ class Lease:
         working.add_done_callback(lambda _: ended.set())
         try:
             while not ended.is_set():
-                await self._clock.nap(RENEW_EVERY_S, ended)
+                await self._clock.nap(min(RENEW_EVERY_S, max(self._left_s(), LEAST_NAP_S)), ended)
                 if not ended.is_set() and not await self._kept():
                     log.warning("a lease was lost, its work is cut", lease=self.name, epoch=self.epoch)
                     self.epoch = None
@@ -98,7 +99,10 @@ class Lease:
         try:
             return await self.renew()
         except (StoreError, OSError):
-            return self._until is not None and self._now() < self._until
+            return self._left_s() > 0
+
+    def _left_s(self) -> float:
+        return (self._until - self._now()).total_seconds() if self._until else 0.0
 
     async def _let_go(self) -> None:
         try:

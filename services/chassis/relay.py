@@ -10,7 +10,6 @@ order. Every process offers to host it; a lease elects one, and the guard on the
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -116,16 +115,26 @@ class Relay:
             for fact, body in page.returned:
                 # Acknowledged before the feed tells of it; a second one within the window is taken for the first (S41).
                 await js.publish(POST_RETURNED, body, stream=PRODUCTION, headers={Header.MSG_ID.value: fact})
-            assert self._end is not None  # noqa: S101 - it was looked for first
-            following = functools.partial(self._page, page.last, client.max_payload)
-            sequence, next_page = await publish_batch(
-                client, DISTRIBUTION, page.messages, after=self._end.sequence, meanwhile=following
-            )
-            self._end, page = FeedEnd(self._end.created, sequence, page.last), next_page
+            page = await self._offer(client, page)
         self.lag = 0
         if self.trouble is not None:
             log.info("the feed has caught up", offered=self.offered)
             self.trouble = None
+
+    async def _offer(self, client: Client, page: Page) -> Page:
+        """The feed has this page, and the next one is made."""
+        assert self._end is not None  # noqa: S101 - it was looked for first
+        following = Page(page.last)
+
+        async def make_the_next() -> None:
+            nonlocal following
+            following = await self._page(page.last, client.max_payload)
+
+        sequence = await publish_batch(
+            client, DISTRIBUTION, page.messages, after=self._end.sequence, meanwhile=make_the_next
+        )
+        self._end = FeedEnd(self._end.created, sequence, page.last)
+        return following
 
     async def _page(self, after: int, payload_max: int) -> Page:
         page, size = Page(after), 0

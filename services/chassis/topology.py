@@ -25,6 +25,7 @@ ACK_WAIT_S = 30.0
 ACK_PENDING_MAX = 1024
 """More than one batch: a fetch of more than may be pending waits out its whole time (D12)."""
 DAY_S, MB = 86_400.0, 2**20
+_INVALID_CONFIG = 10052
 
 log = structlog.get_logger("topology")
 Fields = Mapping[str, Any]
@@ -130,7 +131,7 @@ class Topology:
                 return [f"made {what}"]
             await self._js.update_stream(there.evolve(**fields))
         except APIError as refused:
-            if refused.code != 400:
+            if refused.code != 400 and refused.err_code != _INVALID_CONFIG:
                 raise
             raise TopologyWrong(
                 f"{'; '.join(map(str, differs))}; the broker refuses to change it ({refused.description}): once nothing"

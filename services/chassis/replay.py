@@ -1,0 +1,169 @@
+"""Facts of the log once more, for whoever missed them or wants to look: by position, time, account and type (S47).
+
+It reads the log and writes to its target, and that is all it can reach: no channel is called, no mail sent, no post
+changed, and nothing of it comes by on `distribution.>`, so that nobody takes it for news (I8).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+from nats.aio.client import Client
+
+from events import EVERY_FACT, Told
+from events.subjects import REPLAY, replay_subject_of
+from events.wire import on_the_wire
+from services.chassis.batches import BATCH_MAX, in_batches, publish_batch
+from services.chassis.link import AWAY
+from services.chassis.store import Store
+
+PAGE: Final = BATCH_MAX
+_ID = re.compile(r"[a-z0-9-]{1,64}")
+
+
+class ReplayWrong(ValueError):
+    """What was asked for cannot be; names the field and the mend."""
+
+
+class ReplayStopped(Exception):
+    """The target or the log went away in the middle; names where to go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """How far it is: `read` facts of the log from `since` to `last`, of which `offered` were asked for."""
+
+    since: int
+    until: int
+    last: int
+    read: int = 0
+    offered: int = 0
+
+
+class Target(Protocol):
+    async def offer(self, told: Sequence[Told]) -> None: ...
+
+    async def finish(self) -> None:
+        """All of it has been offered."""
+        ...
+
+
+class Nowhere:
+    """A dry run: what would be offered is counted."""
+
+    async def offer(self, told: Sequence[Told]) -> None: ...
+
+    async def finish(self) -> None: ...
+
+
+class OnSubject:
+    """`replay.<id>.<service>.<fact>.<channel>`, kept on the stream REPLAY for a day."""
+
+    def __init__(self, client: Client, replay: str) -> None:
+        if not _ID.fullmatch(replay):
+            raise ReplayWrong(f"id: {replay!r} cannot be part of a subject; use a-z, 0-9 and -, at most 64 of them")
+        self._client, self._replay = client, replay
+
+    async def offer(self, told: Sequence[Told]) -> None:
+        messages = [(replay_subject_of(each, self._replay), on_the_wire(each)) for each in told]
+        for batch in in_batches(messages):
+            await publish_batch(self._client, REPLAY, batch)
+
+    async def finish(self) -> None: ...
+
+
+class IntoFile:
+    """One CloudEvent a line. The file is there when all of it is."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._part = path, path.with_name(path.name + ".part")
+        self._part.write_bytes(b"")
+
+    async def offer(self, told: Sequence[Told]) -> None:
+        lines = b"".join(on_the_wire(each) + b"\n" for each in told)
+        await asyncio.to_thread(self._add, lines)
+
+    def _add(self, lines: bytes) -> None:
+        with self._part.open("ab") as out:
+            out.write(lines)
+
+    async def finish(self) -> None:
+        await asyncio.to_thread(self._part.replace, self._path)
+
+
+async def replay(
+    store: Store,
+    target: Target,
+    *,
+    since: int = 1,
+    until: int | None = None,
+    after: datetime | None = None,
+    before: datetime | None = None,
+    account: str | None = None,
+    type: str | None = None,
+    progress: Callable[[Replayed], None] = lambda done: None,
+) -> Replayed:
+    """Positions `since` to `until`, both included; recorded at or after `after` and before `before`.
+
+    `type` is a fact's, such as `publisher.post_published`, or a service's name. What is said meanwhile is not replayed.
+    """
+    _proven(since, until, after, before, type)
+    first, end = since, await store.position()
+    if until is not None:
+        end = min(end, until)
+    if after is not None:
+        first = max(first, await _first_at(store, after, end))
+    if before is not None:
+        end = min(end, await _first_at(store, before, end) - 1)
+    done = Replayed(first, end, first - 1)
+    try:
+        while done.last < end:
+            page = await store.tail(done.last, min(PAGE, end - done.last))
+            wanted = [told for told in page if _is_wanted(told, account, type)]
+            if wanted:
+                await target.offer(wanted)
+            done = replace(done, last=page[-1].position, read=done.read + len(page), offered=done.offered + len(wanted))
+            progress(done)
+        await target.finish()
+    except AWAY as broken:
+        raise ReplayStopped(
+            f"stopped after position {done.last} ({broken}): ask again from {done.last + 1}"
+        ) from broken
+    return done
+
+
+def _is_wanted(told: Told, account: str | None, type: str | None) -> bool:
+    its_type = told.fact.type
+    return (account is None or told.account == account) and (type is None or type in (its_type, its_type.split(".")[0]))
+
+
+async def _first_at(store: Store, moment: datetime, end: int) -> int:
+    """The first position recorded at or after `moment` (`end + 1`: none): recorded times never decrease (I24)."""
+    low, high = 1, end + 1
+    while low < high:
+        middle = (low + high) // 2
+        if (await store.tail(middle - 1, 1))[0].recorded_at < moment:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _proven(since: int, until: int | None, after: datetime | None, before: datetime | None, type: str | None) -> None:
+    if since < 1:
+        raise ReplayWrong(f"from: the first position is 1, not {since}")
+    if until is not None and until < since:
+        raise ReplayWrong(f"until: {until} lies before from, which is {since}; name a position at or after it")
+    for name, moment in (("after", after), ("before", before)):
+        if moment is not None and moment.tzinfo is None:
+            raise ReplayWrong(f"{name}: {moment.isoformat()} names no zone; write it as in 2026-11-23T08:00:00Z")
+    if after is not None and before is not None and before <= after:
+        raise ReplayWrong("before: it does not lie after `after`; name a later moment")
+    if type is not None and type not in EVERY_FACT and type not in {each.split(".")[0] for each in EVERY_FACT}:
+        raise ReplayWrong(f"type: no fact is called {type}; events/contract/CATALOGUE.md names every one")
