@@ -144,6 +144,26 @@ async def test_a_right_that_is_missing_is_named(status, code):
     assert (await published(no(status, code)))[0] == Refused("permission", code, status, "No.")
 
 
+def forbidden_status(status):
+    why = {"code": "rest_forbidden_status", "message": "Status is forbidden.", "data": {"status": status}}
+    data = {"status": 400, "params": {"status": "Status is forbidden."}, "details": {"status": why}}
+    return Said(400, {"code": "rest_invalid_param", "message": "Invalid parameter(s): status", "data": data})
+
+
+async def test_a_look_that_finds_nobody_logged_in_means_that_the_key_is_gone():
+    """A bare core turns nobody away for a wrong password: it treats the call as a visitor's."""
+    outcome, asked = await published(forbidden_status(401))
+    assert outcome == Refused("revoked", "rest_not_logged_in", 400, "Invalid parameter(s): status")
+    assert len(asked) == 1
+    assert (await found(forbidden_status(401))).auth
+
+
+async def test_a_look_that_is_forbidden_to_a_user_is_a_missing_right():
+    outcome, _ = await published(forbidden_status(403))
+    assert outcome == Refused("permission", "rest_forbidden_status", 400, "Invalid parameter(s): status")
+    assert not (await found(forbidden_status(403))).auth
+
+
 @pytest.mark.parametrize("code", ["rest_invalid_param", "rest_missing_callback_param", "rest_invalid_json",
                                   "rest_invalid_featured_media", "empty_content", "rest_post_exists"])  # fmt: skip
 async def test_content_that_is_refused_says_why(code):

@@ -10,6 +10,7 @@ import base64
 import re
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from html import escape
 from typing import Any
@@ -130,7 +131,8 @@ async def find(http: Http, credential: Credential, wish: Wish, *, now: datetime)
     if answer.status != 200 or not isinstance(found, list):
         told = mapping(found)
         until = after(answer, now) if answer.status in (429, 503) else None
-        return look_failed(answer, _code(answer, told), until=until, detail=str(told.get("message") or ""))
+        failed = look_failed(answer, _code(answer, told), until=until, detail=str(told.get("message") or ""))
+        return replace(failed, auth=failed.auth or failed.code in REVOKED)
     for post in objects(found):
         id = an_id(post.get("id"))
         # One that was unpublished since keeps its slug; a second beside it would be the twin nobody wants (S35).
@@ -212,6 +214,11 @@ def _kind(code: str, status: int) -> Kind:
 
 
 def _code(answer: Answer, told: Mapping[str, Any]) -> str:
+    # To a key that no longer works a bare core says that nobody is logged in, and a look for `any` status, which is
+    # for users alone, is then an invalid parameter; the reason stands one level deeper.
+    status = mapping(mapping(mapping(told.get("data")).get("details")).get("status"))
+    if status.get("code") == "rest_forbidden_status":
+        return "rest_not_logged_in" if mapping(status.get("data")).get("status") == 401 else "rest_forbidden_status"
     if code := told.get("code"):
         return clean(code)
     return UNSPOKEN.format(answer.status) if answer.status else "no_answer"

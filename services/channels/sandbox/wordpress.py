@@ -222,7 +222,9 @@ def _list(world: World, request: Request, account: str, user: Token | None) -> R
     if not per_page.isdigit() or not 1 <= int(per_page) <= PER_PAGE_MAX:
         return no("rest_invalid_param", params={"per_page": f"per_page must be between 1 and {PER_PAGE_MAX}"})
     if status != "publish" and not _can(user, "edit_posts"):
-        return no("rest_invalid_param", params={"status": "Status is forbidden."})
+        why = {"code": "rest_forbidden_status", "message": "Status is forbidden.",
+               "data": {"status": 403 if user else 401}}  # fmt: skip
+        return no("rest_invalid_param", params={"status": "Status is forbidden."}, details={"status": why})
     slugs = [slug for slug in asked.get("slug", "").split(",") if slug]
     found = [
         post

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from services.channels.sandbox.wire import Reply, reply
 
@@ -41,7 +42,8 @@ CODES: Mapping[str, tuple[int, str]] = {
 }
 
 
-def no(code: str, *, status: int | None = None, params: Mapping[str, str] | None = None) -> Reply:
+def no(code: str, *, status: int | None = None, **more: Mapping[str, Any]) -> Reply:
+    """`params` names what is wrong with which parameter, `details` holds the whole refusal of each."""
     usual, message = CODES.get(code, (400, code))
-    data = {"status": status or usual, **({"params": params} if params else {})}
+    data = {"status": status or usual, **more}
     return reply(status or usual, {"code": code, "message": message, "data": data})

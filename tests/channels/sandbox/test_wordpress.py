@@ -160,7 +160,10 @@ def test_an_invalid_parameter_is_named(wordpress, wrong):
 
 def test_a_status_of_lists_needs_a_user(wordpress):
     wordpress.password = ""
-    assert code_of(wordpress.call("GET", "/wp/v2/posts?status=any")) == (400, "rest_invalid_param")
+    refused = wordpress.call("GET", "/wp/v2/posts?status=any")
+    assert code_of(refused) == (400, "rest_invalid_param")
+    why = read(refused)["data"]["details"]["status"]
+    assert (why["code"], why["data"]["status"]) == ("rest_forbidden_status", 401)
 
 
 def test_a_body_that_is_no_json_is_invalid(wordpress):
