@@ -14,6 +14,7 @@ import nats
 import orjson
 from nats.aio.client import Client
 
+from events.subjects import ALL_OF
 from services.chassis.broker import Broker
 from services.chassis.topology import Topology
 
@@ -50,6 +51,47 @@ async def until(said: Callable[[], object], *, what: str) -> None:
         raise AssertionError(f"waited {PATIENCE_S:.0f} s in vain until {what}") from None
 
 
+class Proxy:
+    """A wire between ours and the broker. `deaf`: nothing comes back; `mute`: nothing gets there; `cut`: it breaks."""
+
+    def __init__(self, running: Broker) -> None:
+        self._port = int(running.url.rpartition(":")[2])
+        self._wires: set[asyncio.StreamWriter] = set()
+        self.deaf = self.mute = False
+        self.url = ""
+
+    async def __aenter__(self) -> Proxy:
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
+        self.url = f"nats://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        self.cut()
+        await self._server.wait_closed()
+
+    def cut(self) -> None:
+        for wire in self._wires:
+            wire.transport.abort()
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        wires = {writer, there_writer}
+        self._wires |= wires
+        with contextlib.suppress(OSError):
+            await asyncio.gather(
+                self._pass(reader, there_writer, lambda: self.mute), self._pass(there_reader, writer, lambda: self.deaf)
+            )
+        self._wires -= wires
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lost: Callable[[], bool]) -> None:
+        while some := await reader.read(65536):
+            if not lost():
+                writer.write(some)
+                await writer.drain()
+        writer.transport.abort()
+
+
 def kill(running: Broker) -> None:
     """Between two instructions of its own, as a power cut does."""
     assert running.pid is not None
@@ -71,13 +113,13 @@ async def ready(client: Client) -> Client:
     return client
 
 
-async def everything(client: Client, stream: str, subject: str = ">") -> list[dict]:
+async def everything(client: Client, stream: str) -> list[dict]:
     """Every message of a stream, in its order, as JSON."""
     js = client.jetstream()
-    info = await js.stream_info(stream)
-    found = []
-    for sequence in range(info.state.first_seq, info.state.last_seq + 1):
-        with contextlib.suppress(nats.js.errors.NotFoundError):
-            message = await js.get_msg(stream, sequence)
-            found.append(orjson.loads(message.data or b"null"))
+    state = (await js.stream_info(stream)).state
+    if not state.messages:
+        return []
+    reading = await js.subscribe(ALL_OF[stream], stream=stream, ordered_consumer=True)
+    found = [orjson.loads((await reading.next_msg(PATIENCE_S)).data) for _ in range(state.messages)]
+    await reading.unsubscribe()
     return found

@@ -19,7 +19,7 @@ from nats.js.errors import APIError
 BATCH_MAX: Final = 1000
 """The broker takes no more messages in one batch."""
 BATCH_BYTES_MAX: Final = 8 * 2**20
-ANSWER_S = 10.0
+ANSWER_S = 5.0
 BREATHE_EVERY = 100
 _WRONG_LAST_SEQUENCE = 10071
 

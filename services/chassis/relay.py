@@ -71,6 +71,11 @@ class Relay:
     def offered(self) -> int:
         return self._end.position if self._end else 0
 
+    @property
+    def remembered(self) -> int:
+        """The position that a start would know of, whatever the feed has kept."""
+        return self._kept.position if self._kept else 0
+
     async def run(self) -> None:
         await self._lease.hold(self._host)
 

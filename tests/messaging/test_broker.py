@@ -93,7 +93,7 @@ async def test_what_a_killed_life_has_left_running_is_ended_first(tmp_path):
 
 
 async def test_it_ends_with_a_house_that_is_killed(tmp_path):
-    house = subprocess.Popen([sys.executable, "-c", HOUSE, str(tmp_path)], stdout=subprocess.PIPE)
+    house = subprocess.Popen([sys.executable, "-c", HOUSE, str(tmp_path)], stdout=subprocess.PIPE)  # noqa: ASYNC220
     assert house.stdout is not None
     assert house.stdout.readline().startswith(b"nats://127.0.0.1:")
     record = read_record(tmp_path / "broker.json")

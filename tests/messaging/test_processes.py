@@ -58,7 +58,7 @@ async def sleeper():
 
 async def killed_parent(folder, kind):
     """A parent that started one process and was killed; that process's record."""
-    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(folder), kind])
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(folder), kind])  # noqa: ASYNC220
     await until(lambda: read_record(folder / "record"), what="the parent has started its process")
     record = read_record(folder / "record")
     assert record is not None
