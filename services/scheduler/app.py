@@ -22,6 +22,6 @@ def build(chassis: Chassis, *, edge: Callable[[Intake], Part] | None = None) -> 
         chassis,
         "scheduler",
         reactions=heard,
-        rings={**rings(store, **wiring, turns=intake.turns), **redriving.rings},
+        rings={**rings(store, intake.desks, **wiring), **redriving.rings},
         parts=[edge(intake)] if edge else [],
     )

@@ -11,12 +11,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from events import Told
-from events.subjects import POST_APPROVED, account_stream, post_stream
+from events.subjects import POST_APPROVED, post_stream
 from services.chassis.clock import Clock
 from services.chassis.store import Append, Conflict, Store, StreamMoved
 from services.scheduler.admitting import Admission, admit, is_same
-from services.scheduler.desk import Turns, open_desk
-from services.scheduler.grounds import Account, account_known
+from services.scheduler.desk import Desk
+from services.scheduler.desks import Desks
+from services.scheduler.grounds import Account
+from services.scheduler.ledger import read_account
 from services.scheduler.message import Letter, Unfit, read_message
 from services.scheduler.parking import Parking
 
@@ -28,12 +30,12 @@ class Arrived:
 
 
 class Intake:
-    """`turns` are shared with whoever else plans: one at a time at each connection's desk."""
+    """`desks` are shared with whoever else plans: one at a time sits at each connection's."""
 
     def __init__(self, store: Store, *, clock: Clock, new_id: Callable[[], str]) -> None:
-        self._store, self._clock, self._new_id = store, clock, new_id
+        self._store, self._clock = store, clock
         self._parking = Parking(store, clock=clock, new_id=new_id)
-        self.turns = Turns()
+        self.desks = Desks(store, clock=clock, new_id=new_id)
 
     async def take(self, arrived: Sequence[Arrived]) -> None:
         """When it returns, each message is durably a post, or was silence, or is parked."""
@@ -51,8 +53,8 @@ class Intake:
 
     async def _of_account(self, name: str, letters: Sequence[tuple[Arrived, Letter]]) -> None:
         """Which connection each is for; whatever cannot be said without the account is parked."""
-        told = await self._store.read(account_stream(name))
-        account, first = account_known(told), dict[str, Letter]()
+        account, version = await self.desks.account(name)
+        first: dict[str, Letter] = {}
         by_connection: dict[str, list[tuple[Arrived, Letter]]] = defaultdict(list)
         doing: list[Awaitable[None]] = []
         for arrived, letter in letters:
@@ -63,13 +65,10 @@ class Intake:
                 continue
             connection = connection_for(letter, account)
             if isinstance(connection, Unfit):
-                doing.append(self._unplaced(arrived, letter, connection, len(told)))
+                doing.append(self._unplaced(arrived, letter, connection, version))
             else:
                 by_connection[connection].append((arrived, letter))
-        doing += [
-            self._of_connection(connection, letters, account, len(told))
-            for connection, letters in by_connection.items()
-        ]
+        doing += [self._of_connection(connection, theirs, version) for connection, theirs in by_connection.items()]
         await _all(doing)
 
     async def _unplaced(self, arrived: Arrived, letter: Letter, unfit: Unfit, version: int) -> None:
@@ -78,50 +77,45 @@ class Intake:
             try:
                 await self._parking.park(arrived.body, arrived.subject, unfit, account_version=version)
             except Conflict:
+                self.desks.forget_account(letter.approved.account)
                 await self._of_account(letter.approved.account, [(arrived, letter)])
 
-    async def _of_connection(
-        self, connection: str, letters: Sequence[tuple[Arrived, Letter]], account: Account, version: int
-    ) -> None:
-        stream = account_stream(letters[0][1].approved.account)
-        async with self.turns.at(connection):
-            while letters:
-                admissions = [Admission(letter) for _, letter in letters]
-                try:
-                    await self._store.append(await self.admitted(connection, admissions, account, version))
-                    return
-                except StreamMoved as moved:
-                    if moved.stream == stream:
+    async def _of_connection(self, connection: str, letters: Sequence[tuple[Arrived, Letter]], version: int) -> None:
+        """One append; whoever has moved first, or a post that is there already, makes it another one."""
+        account = letters[0][1].approved.account
+        while letters:
+            try:
+                async with self.desks.at(connection) as desk:
+                    if desk is None or desk.account_version != version:
                         break
-                    if moved.stream.startswith(post_stream("")):
-                        letters = await self._new(letters)
-                except Conflict:
-                    continue
-        if letters:  # the account has changed meanwhile: another connection, or other choices
-            await self._of_account(letters[0][1].approved.account, letters)
+                    await self._admit(desk, [Admission(letter) for _, letter in letters])
+                    await self._store.append(desk.append())
+                return
+            except StreamMoved as moved:
+                if moved.stream.startswith(post_stream("")):
+                    letters = await self._new(letters)
+            except Conflict:
+                continue
+        self.desks.forget_account(account)
+        await self._of_account(account, letters)
+
+    async def _admit(self, desk: Desk, admissions: Sequence[Admission]) -> None:
+        # Rows need the order of intake before the log has given positions: no fact of a later batch comes before it.
+        turn = 0 if desk.listed else await self._store.position() + 1
+        for number, admission in enumerate(admissions):
+            await admit(desk, admission, turn + number)
 
     async def again(self, letter: Letter, cause: Told) -> Append | Unfit | None:
         """What takes in a message that had been parked; None when it is a post already."""
         if told := await self._store.read(post_stream(letter.story)):
             return None if is_same(letter.approved, told[0]) else changed(letter)
-        of_account = await self._store.read(account_stream(letter.approved.account))
-        account = account_known(of_account)
+        account, _ = await read_account(self._store, letter.approved.account)
         connection = connection_for(letter, account)
         if isinstance(connection, Unfit):
             return connection
-        return await self.admitted(connection, [Admission(letter, cause)], account, len(of_account))
-
-    async def admitted(
-        self, connection: str, admissions: Sequence[Admission], account: Account, version: int
-    ) -> Append:
-        """The append that makes posts of these messages, in order."""
-        desk = await open_desk(self._store, connection, now=self._clock.now(), new_id=self._new_id,
-                               account=(account, version))  # fmt: skip
+        desk = await self.desks.apart(connection)
         assert desk is not None  # noqa: S101 - the account is there
-        # Rows need the order of intake before the log has given positions: no fact of a later batch comes before it.
-        turn = 0 if desk.listed else await self._store.position() + 1
-        for number, admission in enumerate(admissions):
-            await admit(desk, admission, turn + number)
+        await self._admit(desk, [Admission(letter, cause)])
         return desk.append()
 
     async def _new(self, letters: Sequence[tuple[Arrived, Letter]]) -> list[tuple[Arrived, Letter]]:

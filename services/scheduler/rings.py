@@ -13,20 +13,18 @@ from events.channels import account_of
 from events.subjects import account_stream, connection_stream
 from services.chassis.clock import Clock
 from services.chassis.rows import Row
-from services.chassis.store import Append, Store
+from services.chassis.store import Append, Conflict, Store
 from services.planning.plan import LEAD
 from services.scheduler import post
 from services.scheduler.case import read_case
 from services.scheduler.consequences import REMINDED_AFTER, consequences
-from services.scheduler.desk import Turns, open_desk
+from services.scheduler.desks import Desks
 from services.scheduler.grounds import account_known, connection_known
 from services.scheduler.replanning import replan
 from services.scheduler.seating import Seat
 from services.scheduler.waiting import (
-    BATCH_MAX,
     at_the_desk,
     call_at_slot,
-    call_desk,
     call_person,
     queue_of,
     served,
@@ -38,7 +36,7 @@ Ring = Callable[[dict[str, Any], Row], Awaitable[Append | None]]
 log = structlog.get_logger("scheduler")
 
 
-def rings(store: Store, *, clock: Clock, new_id: Callable[[], str], turns: Turns) -> dict[str, Ring]:
+def rings(store: Store, desks: Desks, *, clock: Clock, new_id: Callable[[], str]) -> dict[str, Ring]:
     async def due(ring: dict[str, Any], alarm: Row) -> Append | None:
         """The slot has come: to the publisher, or held, or missed, or to the desk once more when it is too late."""
         case, now = await read_case(store, ring["story"]), clock.now()
@@ -67,41 +65,45 @@ def rings(store: Store, *, clock: Clock, new_id: Callable[[], str], turns: Turns
         log.warning("a missed post waits for a person", story=case.story, reason=case.state.fault)
         return Append(rows=[call_person(case.story, clock.now() + REMINDED_AFTER)])
 
-    return {"due": due, "remind": remind, **desk_rings(store, clock=clock, new_id=new_id, turns=turns)}
+    return {"due": due, "remind": remind, **desk_rings(store, desks)}
 
 
-def desk_rings(store: Store, *, clock: Clock, new_id: Callable[[], str], turns: Turns) -> dict[str, Ring]:
+def desk_rings(store: Store, desks: Desks) -> dict[str, Ring]:
     async def plan(ring: dict[str, Any], alarm: Row) -> Append | None:
-        """The desk takes up whoever waits for it, in the order of intake; while more wait it calls itself again."""
-        name = ring["connection"]
-        async with turns.at(name):
-            waiting = await store.pick(at_the_desk(name))
-            desk = await open_desk(store, name, now=clock.now(), new_id=new_id) if waiting else None
-            if desk is None:
-                return None
-            rows = waiting[:BATCH_MAX]
-            cases = await asyncio.gather(*(read_case(store, str(row["story"])) for row in rows))
-            for row, case in zip(rows, cases, strict=True):
-                (cause,) = await store.tail(int(str(row["cause"])) - 1, 1)
-                if case is None:
-                    desk.rows.append(served(row))
-                else:
-                    await Seat(desk, row, case, cause).serve()
-            if len(waiting) > BATCH_MAX:
-                desk.rows.append(call_desk(name, desk.now, new_id()))
-            return desk.append()
+        """The desk takes up whoever waits for it, in the order of intake, and lets others through between batches."""
+        while await served_some(ring["connection"]):
+            pass
+        return None
+
+    async def served_some(name: str) -> bool:
+        try:
+            async with desks.at(name) as desk:
+                rows = await store.pick(at_the_desk(name))
+                if desk is None or not rows:
+                    return False
+                cases = await asyncio.gather(*(read_case(store, str(row["story"])) for row in rows))
+                for row, case in zip(rows, cases, strict=True):
+                    (cause,) = await store.tail(int(str(row["cause"])) - 1, 1)
+                    if case is None:
+                        desk.rows.append(served(row))
+                    else:
+                        await Seat(desk, row, case, cause).serve()
+                await store.append(desk.append())
+        except Conflict:
+            pass  # somebody else moved first: the same posts once more
+        return True
 
     async def replan_queue(ring: dict[str, Any], alarm: Row) -> Append | None:
         """The account plans by other terms now: its queue is planned again, in order (S22)."""
-        name, now = ring["connection"], clock.now()
-        async with turns.at(name):
-            desk = await open_desk(store, name, now=now, new_id=new_id)
-            called = [orjson.loads(str(row["ring"])) for row in await store.pick(queue_of(name, now + LEAD))]
-            (cause,) = await store.tail(int(ring["cause"]) - 1, 1)
-            cases = await asyncio.gather(*(read_case(store, each["story"]) for each in called))
+        name = ring["connection"]
+        (cause,) = await store.tail(int(ring["cause"]) - 1, 1)
+        async with desks.at(name) as desk:
             if desk is None:
                 return None
+            called = [orjson.loads(str(row["ring"])) for row in await store.pick(queue_of(name, desk.now + LEAD))]
+            cases = await asyncio.gather(*(read_case(store, each["story"]) for each in called))
             await replan(desk, [case for case in cases if case], cause)
-            return desk.append()
+            await store.append(desk.append())
+        return None
 
     return {"plan": plan, "replan": replan_queue}

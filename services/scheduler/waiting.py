@@ -16,7 +16,7 @@ from services.chassis.rows import ALARM, WAITING, Change, Drop, Pick, Put, Row, 
 SERVICE = "scheduler"
 WaitsFor = Literal["desk", "connection", "account"]
 BATCH_MAX = 50
-"""So many posts the desk plans in one append; then it lets others through and goes on."""
+"""So many posts the desk plans in one append; then it lets others through before it goes on."""
 
 
 def wait(connection: str, story: str, *, turn: int, waits_for: WaitsFor, cause: int = 0) -> Put:
@@ -44,7 +44,7 @@ def release(connection: str) -> Change:
 
 
 def at_the_desk(connection: str) -> Pick:
-    return Pick(WAITING, {"connection": connection, "waits_for": "desk"}, order=("turn",), limit=BATCH_MAX + 1)
+    return Pick(WAITING, {"connection": connection, "waits_for": "desk"}, order=("turn",), limit=BATCH_MAX)
 
 
 def for_account(account: str, limit: int | None = None) -> Pick:
