@@ -9,6 +9,7 @@ import pytest
 
 from services.chassis.opening import migrate, open_store
 from services.chassis.store_memory import MemoryStore
+from tests.absent import pytest_terminal_summary as pytest_terminal_summary
 from tests.servers_postgres import Server, postgres, schema
 
 _names = (f"house_{number}" for number in itertools.count(1))
