@@ -7,14 +7,15 @@ and returns     Planned, or Missed where only *exactly at* could have been meant
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from events import Considered, Slot, Why
 from services.planning.posting_day import Day, refused
-from services.planning.terms import ONE_DAY, Terms
+from services.planning.terms import ONE_DAY, OfferedDay, Terms
 from services.planning.windows import Offer
 from services.planning.zones import date_at
 
@@ -62,6 +63,12 @@ class Missed:
     reason: str
 
 
+@lru_cache(maxsize=4096)
+def _considered(local: str, reason: str) -> Considered:
+    """Whoever plans a long queue looks at the same taken slots again and again."""
+    return Considered(local=local, refused=reason)
+
+
 Planning = Generator[Open | Look, Any, Planned | Missed]
 
 
@@ -74,7 +81,7 @@ class Trail:
 
     def passed(self, local: str, reason: str) -> None:
         if len(self.named) < CONSIDERED_MAX:
-            self.named.append(Considered(local=local, refused=reason))
+            self.named.append(_considered(local, reason))
         else:
             self.more += 1
 
@@ -88,22 +95,25 @@ def plan(wish: Wish, terms: Terms, *, now: datetime, reason: str = "planned") ->
     trail, full = Trail(), []
     while True:
         day = yield Open(day)
-        offers = terms.offers_on(day)
-        taken = instants((yield Look(terms.days_with(offers[0][0], offers[-1][0])))) if offers else []
-        reasons = {at: refused(at, taken, terms.cap) for at, _ in offers}
-        for at, offer in offers:
-            if at < earliest:
+        offered = terms.offered_on(day)
+        taken = instants((yield Look(offered.days))) if offered.offers else []
+        for each in offered.offers:
+            if each.at < earliest:
                 continue
-            if why_not := reasons[at]:
-                trail.passed(terms.slot(at).local, why_not)
+            if why_not := refused(each.at, taken, terms.cap):
+                trail.passed(each.slot.local, why_not)
                 continue
-            left = [other for other, _ in offers if reasons[other] is None and other != at]
-            fills = not any(terms.cap.allows(other, sorted([*taken, at])) for other in left)
-            why = _why(terms, offer, trail, _fell_back(terms, trail, day, reason))
-            return Planned(terms.slot(at, offer.wall), why, day=day, full=tuple(full), fills=fills)
-        if all(reasons.values()):
+            why = _why(terms, each.offer, trail, _fell_back(terms, trail, day, reason))
+            fills = _full(offered, sorted([*taken, each.at]), terms)
+            return Planned(each.slot, why, day=day, full=tuple(full), fills=fills)
+        if _full(offered, taken, terms):
             full.append(day)
         day += ONE_DAY
+
+
+def _full(offered: OfferedDay, taken: Sequence[datetime], terms: Terms) -> bool:
+    """Whether none of a day's times can be had any more, by anybody."""
+    return all(refused(each.at, taken, terms.cap) for each in offered.offers)
 
 
 def _exactly(at: datetime, terms: Terms, *, now: datetime, reason: str) -> Planning:

@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -63,6 +64,13 @@ def day_of(slot: Slot) -> date:
     return date.fromisoformat(slot.local[:10])
 
 
+@lru_cache(maxsize=4096)
+def _reset_day(at: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """The channel's own day around an instant, from midnight to midnight."""
+    day = date_at(at, zone)
+    return instant(day, time(), zone), instant(day + timedelta(days=1), time(), zone)
+
+
 @dataclass(frozen=True, slots=True)
 class Cap:
     """How many posts a day, in the channel's own reset zone or over any 24 hours (S17a, S18)."""
@@ -77,8 +85,7 @@ class Cap:
             return at, at
         if self.rolling:
             return at - FULL_DAY, at + FULL_DAY
-        day = date_at(at, self.zone)
-        return instant(day, time(), self.zone), instant(day + timedelta(days=1), time(), self.zone)
+        return _reset_day(at, self.zone)
 
     def allows(self, at: datetime, taken: Sequence[datetime]) -> bool:
         """Whether one more at `at` keeps the cap; `taken` is in order."""

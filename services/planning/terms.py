@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -14,6 +14,24 @@ from services.planning.windows import BEST_PRACTICE, SPACING, Offer, Week, learn
 from services.planning.zones import date_at, instant, shown, zone_called
 
 ONE_DAY = timedelta(days=1)
+DAYS_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A time on offer on a certain day: its instant, and the slot it would be."""
+
+    at: datetime
+    offer: Offer
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedDay:
+    """In order of time; `days` are the local dates whose slots count together with these (S17a)."""
+
+    offers: tuple[Offered, ...] = ()
+    days: tuple[date, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +44,26 @@ class Terms:
     week: Week
     cap: Cap
     tolerance: timedelta
+    _known: dict[date, OfferedDay] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def offers_on(self, day: date) -> list[tuple[datetime, Offer]]:
-        """In order of time; two wall clocks that a gap makes one instant are one offer (S19)."""
-        found: dict[datetime, Offer] = {}
+    def offered_on(self, day: date) -> OfferedDay:
+        """A long queue asks for the same day again and again, so it is worked out once."""
+        if day not in self._known:
+            if len(self._known) >= DAYS_KEPT:
+                self._known.clear()
+            self._known[day] = self._offered(day)
+        return self._known[day]
+
+    def _offered(self, day: date) -> OfferedDay:
+        """Two wall clocks that a gap makes one instant are one offer (S19)."""
+        found: dict[datetime, Offered] = {}
         for offer in self.week[day.weekday()]:
             at = instant(day, offer.wall, self.zone)
-            if at not in found or self.slot(at).local.endswith(_clock(offer.wall)):
-                found[at] = offer
-        return sorted(found.items(), key=lambda each: each[0])
+            slot = self.slot(at, offer.wall)
+            if at not in found or slot.wanted is None:
+                found[at] = Offered(at, offer, slot)
+        offers = tuple(found[at] for at in sorted(found))
+        return OfferedDay(offers, self.days_with(offers[0].at, offers[-1].at)) if offers else OfferedDay()
 
     def days_with(self, first: datetime, last: datetime) -> tuple[date, ...]:
         """The local dates whose slots count together with slots between `first` and `last` (S17a)."""

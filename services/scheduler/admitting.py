@@ -22,12 +22,12 @@ from events.subjects import post_stream
 from services.chassis.store import Say
 from services.planning.plan import Missed, Wish
 from services.scheduler.case import ACTOR
-from services.scheduler.consequences import consequences
+from services.scheduler.consequences import REMINDED_AFTER
 from services.scheduler.desk import Desk
 from services.scheduler.limits import Sender, broken_limit
 from services.scheduler.message import Letter
 from services.scheduler.post import hash_of
-from services.scheduler.waiting import wait
+from services.scheduler.waiting import call_at_slot, call_person, wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,13 @@ async def admit(desk: Desk, admission: Admission, turn: int) -> None:
     taken_in = _taken_in(approved, desk)
     facts = [taken_in, *await _first_step(desk, taken_in, letter, about)]
     desk.says.append(Say(post_stream(letter.story), 0, [Draft(desk.new_id(), fact, about) for fact in facts]))
-    desk.rows += consequences(letter.story, desk.connection, facts, now=desk.now, gated=taken_in.approval_required)
-    if isinstance(facts[-1], PostHeld):
-        desk.rows.append(wait(desk.connection, letter.story, turn=turn, waits_for="connection"))
+    match facts[-1]:
+        case PostScheduled(slot=slot):
+            desk.rows.append(call_at_slot(desk.connection, letter.story, slot.at))
+        case PostMissed():
+            desk.rows.append(call_person(letter.story, desk.now + REMINDED_AFTER))
+        case PostHeld():
+            desk.rows.append(wait(desk.connection, letter.story, turn=turn, waits_for="connection"))
 
 
 def _taken_in(approved: PostApproved, desk: Desk) -> PostTakenIn:

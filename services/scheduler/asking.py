@@ -32,7 +32,7 @@ def asks(store: Store, *, clock: Clock, new_id: Callable[[], str]) -> dict[type[
 
     def granted(case: Case, told: Told, facts: Sequence[Fact], rows: Sequence[Write]) -> Append:
         now = clock.now()
-        alarms = consequences(case.story, case.state.connection, facts, now=now, gated=case.state.gated)
+        alarms = consequences(case.story, case.state, facts, now=now)
         return Append([case.say(facts, at=now, new_id=new_id, cause=told)], case.still, rows=[*alarms, *rows])
 
     async def considered(told: Told) -> tuple[Case | None, No | None]:

@@ -38,7 +38,7 @@ def about_posts(store: Store, *, clock: Clock, new_id: Callable[[], str]) -> dic
     def to_desk(case: Case, facts: Sequence[Fact], told: Told) -> Append:
         """Whatever is said, the desk sees to the slot: to give it back, or to find another."""
         now, name = clock.now(), case.state.connection
-        rows = consequences(case.story, name, facts, now=now, gated=case.state.gated)
+        rows = consequences(case.story, case.state, facts, now=now)
         rows += to_the_desk(name, case.story, turn=case.turn, cause=told.position, now=now, mark=new_id())
         says = [case.say(facts, at=now, new_id=new_id, cause=told)] if facts else []
         return Append(says, case.still, rows=rows)

@@ -40,4 +40,4 @@ async def replan(desk: Desk, cases: Sequence[Case], cause: Told) -> None:
         fact = PostScheduled(connection=desk.connection, slot=planned.slot, why=planned.why,
                              not_before=case.state.wish.not_before)  # fmt: skip
         desk.says.append(case.say([fact], at=desk.now, new_id=desk.new_id, cause=cause))
-        desk.rows += consequences(case.story, desk.connection, [fact], now=desk.now, gated=case.state.gated)
+        desk.rows += consequences(case.story, case.state, [fact], now=desk.now)

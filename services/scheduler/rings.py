@@ -51,7 +51,7 @@ def rings(store: Store, desks: Desks, *, clock: Clock, new_id: Callable[[], str]
         assert document is not None  # noqa: S101 - a post was taken in for it
         facts = post.come_due(case.state, now=now, connected=known.connected, tolerance=document.tolerance)
         still = {told[0]: len(account), told[1]: len(connection), **case.still}
-        rows = consequences(case.story, name, facts, now=now, gated=case.state.gated)
+        rows = consequences(case.story, case.state, facts, now=now)
         if post.needs_desk(facts):
             rows += to_the_desk(name, case.story, turn=case.turn, cause=case.last.position, now=now, mark=new_id())
         says = [case.say(facts, at=now, new_id=new_id)] if facts else []

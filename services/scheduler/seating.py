@@ -61,7 +61,7 @@ class Seat:
             desk.says.append(case.say(self._said, at=desk.now, new_id=desk.new_id, cause=self._cause))
         else:
             desk.still[post_stream(case.story)] = case.post_version
-        desk.rows += consequences(case.story, desk.connection, self._said, now=desk.now, gated=case.state.gated)
+        desk.rows += consequences(case.story, case.state, self._said, now=desk.now)
         desk.rows.append(self._after)
 
     async def _granted(self, ask: Ask) -> bool:
