@@ -17,8 +17,12 @@ POST_RETURNED = "production.post_returned"
 
 
 def subject_of(told: Told) -> str:
+    return feed_subject(told.fact.type, told.about.channel)
+
+
+def feed_subject(type: str, channel: str | None) -> str:
     """`distribution.<service>.<fact>.<channel>`; `any` where there is no channel."""
-    return f"distribution.{told.fact.type}.{told.about.channel or 'any'}"
+    return f"distribution.{type}.{channel or 'any'}"
 
 
 def replay_subject_of(told: Told, replay: str) -> str:

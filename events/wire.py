@@ -7,7 +7,7 @@ CloudEvents integer ends at 32 bits and a log does not (S45).
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -15,6 +15,7 @@ from events.envelope import Told
 from events.subjects import name_of
 
 SOURCE: Final = "/distribution/"
+TOO_LARGE: Final = {"datatoolarge": "true"}
 
 
 def cloud_event(told: Told) -> dict[str, Any]:
@@ -24,53 +25,65 @@ def cloud_event(told: Told) -> dict[str, Any]:
 
 
 def on_the_wire(told: Told) -> bytes:
-    """One dump, the fact's own JSON laid in as it is."""
-    fact: Any = told.fact
-    data = orjson.Fragment(fact.__pydantic_serializer__.to_json(fact))
-    return orjson.dumps({**_attributes(told), "data": data}, option=orjson.OPT_UTC_Z)
+    about, fact = told.about, told.fact
+    return event(
+        {"id": told.id, "story": about.story, "cause": about.cause, "actor": about.actor, "account": about.account,
+         "channel": about.channel, "happened_at": _utc(about.happened_at), "recorded_at": _utc(told.recorded_at)},
+        Place(told.stream, told.version, told.position, fact.type, fact.shape),
+        data_of(fact),
+    )  # fmt: skip
 
 
-def without_data(told: Told) -> bytes:
-    """All but the fact itself, for one that no broker would carry: whoever hears so asks the log for it (D14)."""
-    return orjson.dumps({**_attributes(told), "datatoolarge": "true"}, option=orjson.OPT_UTC_Z)
+def data_of(fact: Any) -> bytes:
+    """The fact's own JSON."""
+    data: bytes = fact.__pydantic_serializer__.to_json(fact)
+    return data
+
+
+class Place(NamedTuple):
+    """Where a fact stands, and what it is."""
+
+    stream: str
+    version: int
+    position: int
+    type: str
+    shape: int
+
+
+def event(about: dict[str, Any], place: Place, data: bytes | None) -> bytes:
+    """One dump, the fact's own JSON laid in as it is; an attribute with nothing to say is left out.
+
+    Without data it is the one that no broker would carry: whoever hears so asks the log for it (D14).
+    """
+    attributes: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": about["id"],
+        "source": SOURCE + place.type.partition(".")[0],
+        "type": place.type,
+        "subject": about["story"] or name_of(place.stream),
+        "time": about["happened_at"],
+        "recordedat": about["recorded_at"],
+        "datacontenttype": "application/json",
+        "position": str(place.position),
+        "stream": place.stream,
+        "streamversion": str(place.version),
+        "actor": about["actor"],
+        "shape": str(place.shape),
+    }
+    for name in ("story", "cause", "account", "channel"):
+        if value := about[name]:
+            attributes[name] = value
+    said = TOO_LARGE if data is None else {"data": orjson.Fragment(data)}
+    return orjson.dumps(attributes | said, option=orjson.OPT_UTC_Z)
 
 
 def place_of(body: bytes) -> tuple[int, str] | None:
     """The position and the id an event claims to have in the log; None when it is none of ours."""
     try:
-        event = orjson.loads(body)
-        return int(event["position"]), str(event["id"])
+        claimed = orjson.loads(body)
+        return int(claimed["position"]), str(claimed["id"])
     except (ValueError, KeyError, TypeError):
         return None
-
-
-def _attributes(told: Told) -> dict[str, Any]:
-    """An attribute that says nothing is left out, as CloudEvents has it."""
-    about, fact = told.about, told.fact
-    attributes: dict[str, Any] = {
-        "specversion": "1.0",
-        "id": told.id,
-        "source": SOURCE + fact.type.partition(".")[0],
-        "type": fact.type,
-        "subject": about.story or name_of(told.stream),
-        "time": _utc(about.happened_at),
-        "recordedat": _utc(told.recorded_at),
-        "datacontenttype": "application/json",
-        "position": str(told.position),
-        "stream": told.stream,
-        "streamversion": str(told.version),
-        "actor": about.actor,
-        "shape": str(fact.shape),
-    }
-    if about.story:
-        attributes["story"] = about.story
-    if about.cause:
-        attributes["cause"] = about.cause
-    if about.account:
-        attributes["account"] = about.account
-    if about.channel:
-        attributes["channel"] = about.channel
-    return attributes
 
 
 def _utc(moment: datetime) -> datetime:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from events import Told
+from services.chassis.codec import Line
 from services.chassis.rows import Claim, Pick, Row
 from services.chassis.store import Append, Store
 
@@ -68,6 +69,9 @@ class BelledStore:
 
     async def tail(self, after: int, limit: int = 500) -> Sequence[Told]:
         return await self._store.tail(after, limit)
+
+    async def lines(self, after: int, limit: int = 500) -> Sequence[Line]:
+        return await self._store.lines(after, limit)
 
     async def position(self) -> int:
         return await self._store.position()

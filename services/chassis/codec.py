@@ -1,12 +1,13 @@
 """A fact as bytes in the log and back: one pydantic call each way, one JSON object around it (D6).
 
-`recorded_at` stands first because the writer splices it in, under the append lock, into bytes made beforehand.
+`recorded_at` stands first because the writer splices it in, under the append lock, into bytes made beforehand; the
+fact stands last, so that whoever hands it on can take it out as it is.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -14,6 +15,17 @@ from events import About, Draft, Told
 from events.upcasts import read
 
 _RECORDED = b'{"recorded_at":"'
+_FACT = b',"fact":'
+
+
+class Line(NamedTuple):
+    """One fact as it stands in the log, not looked into."""
+
+    stream: str
+    version: int
+    position: int
+    topic: str
+    state: bytes
 
 
 def encode(draft: Draft) -> bytes:
@@ -58,6 +70,12 @@ def decode(stream: str, version: int, position: int, topic: str, state: bytes) -
     return Told(body["id"], stream, version, position, fact, about, datetime.fromisoformat(body["recorded_at"]))
 
 
+def opened(state: bytes) -> tuple[dict[str, Any], bytes]:
+    """What was said about the fact, and the fact's own JSON as it is: no text can hold that key with bare quotes."""
+    about, _, fact = bytes(state).partition(_FACT)
+    return orjson.loads(about + b"}"), fact[:-1]
+
+
 def recorded_at(head: bytes) -> datetime:
     """The time that was spliced in, from no more than the first bytes of what was written."""
     return datetime.fromisoformat(head.removeprefix(_RECORDED).partition(b'"')[0].decode())
@@ -70,3 +88,9 @@ def id_of(state: bytes) -> str:
 def tell(draft: Draft, stream: str, version: int, position: int, recorded_at: datetime) -> Told:
     """A draft as it stands once written, without reading it back."""
     return Told(draft.id, stream, version, position, draft.fact, draft.about, recorded_at)
+
+
+def line_of(told: Told) -> Line:
+    """As it would stand in the log."""
+    state = splice(stamp(told.recorded_at), encode(Draft(told.id, told.fact, told.about)))
+    return Line(told.stream, told.version, told.position, told.fact.topic(), state)

@@ -98,7 +98,7 @@ async def again_and_again(
     *,
     clock: Clock,
     failed: Callable[[Exception], Awaitable[None]],
-    wake: asyncio.Event | None = None,
+    passing: tuple[type[Exception], ...] = AWAY,
 ) -> NoReturn:
     """Until cancelled. An attempt that lasted makes the next pause short again."""
     pause = AGAIN_FIRST_S
@@ -106,9 +106,9 @@ async def again_and_again(
         started = clock.elapsed()
         try:
             await attempt()
-        except AWAY as broken:
+        except passing as broken:
             await failed(broken)
         if clock.elapsed() - started > AGAIN_MAX_S:
             pause = AGAIN_FIRST_S
-        await clock.nap(pause, *([wake] if wake else []))
+        await clock.nap(pause)
         pause = min(pause * 2, AGAIN_MAX_S)

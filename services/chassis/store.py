@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from events import Draft, Fact, Told
+from services.chassis.codec import Line
 from services.chassis.rows import Claim, Pick, Row, Write
 
 S = TypeVar("S")
@@ -107,6 +108,10 @@ class Store(Protocol):
 
     async def tail(self, after: int, limit: int = 500) -> Sequence[Told]:
         """Facts of the whole log above position `after`, in order."""
+        ...
+
+    async def lines(self, after: int, limit: int = 500) -> Sequence[Line]:
+        """The same facts as `tail` tells, as they are written: for whoever hands them on without looking in."""
         ...
 
     async def position(self) -> int: ...

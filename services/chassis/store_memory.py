@@ -187,6 +187,9 @@ class MemoryStore:
     async def tail(self, after: int, limit: int = 500) -> Sequence[Told]:
         return self._log[after : after + limit]
 
+    async def lines(self, after: int, limit: int = 500) -> Sequence[codec.Line]:
+        return [codec.line_of(told) for told in self._log[after : after + limit]]
+
     async def position(self) -> int:
         return len(self._log)
 

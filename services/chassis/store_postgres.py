@@ -211,6 +211,10 @@ class PostgresStore:
             lambda db: [codec.decode(*row) for row in db.execute(query, (after, limit), binary=True)]
         )
 
+    async def lines(self, after: int, limit: int = 500) -> Sequence[codec.Line]:
+        query = self._recorder.above
+        return await self._read(lambda db: [codec.Line(*row) for row in db.execute(query, (after, limit), binary=True)])
+
     async def position(self) -> int:
         def last(db: Connection) -> int:
             row = db.execute(self._recorder.max_notification_id_statement).fetchone()

@@ -245,13 +245,17 @@ class SqliteStore:
         return state, len(told)
 
     async def tail(self, after: int, limit: int = 500) -> Sequence[Told]:
+        return await self._read(lambda: [codec.decode(*line) for line in self._lines(after, limit)])
+
+    async def lines(self, after: int, limit: int = 500) -> Sequence[codec.Line]:
+        return await self._read(lambda: [codec.Line(*line) for line in self._lines(after, limit)])
+
+    def _lines(self, after: int, limit: int) -> list[tuple[Any, ...]]:
         query = (
             "SELECT originator_id, originator_version, rowid, topic, state"
             f" FROM {self._recorder.events_table_name} WHERE rowid>? ORDER BY rowid LIMIT ?"
         )
-        return await self._read(
-            lambda: [codec.decode(*row) for row in self._reader.execute(query, (after, limit)).fetchall()]
-        )
+        return self._reader.execute(query, (after, limit)).fetchall()
 
     async def position(self) -> int:
         query = self._recorder.select_max_notification_id_statement

@@ -10,6 +10,7 @@ import pytest
 
 from events import About, Draft, PostCancelled, PostEdited
 from events.production import Content
+from services.chassis import codec
 from services.chassis.rows import ALARM, LINE, READY, Change, Claim, Drop, Pick, Put
 from services.chassis.store import Append, CheckpointMoved, FenceLost, Read, Say, StreamMoved
 
@@ -46,6 +47,17 @@ async def test_what_is_told_comes_back_as_it_was_said(store):
     assert (told.id, told.version, told.fact, told.recorded_at) == ("f1", 1, fact, NINE)
     assert await store.read("post-acme.one") == [told]
     assert await store.tail(0) == [told]
+
+
+async def test_the_lines_of_the_log_are_what_it_tells_as_it_is_written(store):
+    fact = PostEdited(content=Content(text='Grüße, ","fact":{'), content_hash="c0ffee")
+    for number in range(5):
+        await store.append(Append([Say(f"post-acme.{number}", 0, [said(f"f{number}", fact)])]))
+    lines = await store.lines(1, 3)
+    assert [codec.decode(*line) for line in lines] == await store.tail(1, 3)
+    about, written = codec.opened(lines[0].state)
+    assert about["id"] == "f1"
+    assert PostEdited.model_validate_json(written) == fact
 
 
 async def test_versions_are_dense_and_positions_rise_over_all_streams(store):

@@ -13,7 +13,7 @@ from events import ChannelConnected, PostDue, Told
 from events.envelope import EVERY_FACT, About
 from events.production import Content
 from events.upcasts import class_and_shape, read
-from events.wire import cloud_event, on_the_wire, place_of, without_data
+from events.wire import cloud_event, on_the_wire, place_of
 from services.catalogue import ENVELOPE
 
 NINE = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -79,15 +79,8 @@ def test_every_fact_goes_out_as_it_is_written(sample):
 
 def test_an_event_tells_where_it_claims_to_stand():
     assert place_of(on_the_wire(TOLD)) == (2**40, "fact-2")
-    assert place_of(without_data(TOLD)) == (2**40, "fact-2")
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"7", b"{}", b'{"position":"x","id":"a"}', b'{"position":null}'])
 def test_what_is_no_event_of_ours_claims_nothing(body):
     assert place_of(body) is None
-
-
-def test_one_too_large_says_so_and_keeps_all_but_its_data():
-    left = orjson.loads(without_data(TOLD))
-    assert left.pop("datatoolarge") == "true"
-    assert left == {name: value for name, value in cloud_event(TOLD).items() if name != "data"}
