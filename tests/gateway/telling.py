@@ -25,10 +25,10 @@ OWNERS = {"post": "scheduler", "posting_day": "scheduler", "parked": "scheduler"
 
 
 class Teller:
-    """A store with a voice. `at` is the house's now; whatever is said happens then."""
+    """A store with a voice; whatever is said happens at the clock's now. Without a house it has both to itself."""
 
-    def __init__(self, at: datetime, store: BelledStore | None = None) -> None:
-        self.clock = SteppingClock(at)
+    def __init__(self, at: datetime, store: BelledStore | None = None, clock: SteppingClock | None = None) -> None:
+        self.clock = clock or SteppingClock(at)
         self.store = store or BelledStore(MemoryStore(self.clock.now))
         self._ids = itertools.count(1)
 
@@ -37,7 +37,7 @@ class Teller:
         return self.clock.now()
 
     def new_id(self) -> str:
-        return f"id-{next(self._ids)}"
+        return f"told-{next(self._ids)}"
 
     def wait(self, **time: float) -> datetime:
         self.clock.step_to(self.now + timedelta(**time))

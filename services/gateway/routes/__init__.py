@@ -13,13 +13,18 @@ from services.gateway.routes.bulk import bulk
 from services.gateway.routes.callback import callback
 from services.gateway.routes.connecting import connecting
 from services.gateway.routes.docs import docs
+from services.gateway.routes.events import events
 from services.gateway.routes.health import health
 from services.gateway.routes.house import house
 from services.gateway.routes.keys import keys
+from services.gateway.routes.learned import learned
 from services.gateway.routes.login import login
+from services.gateway.routes.parked import parked
+from services.gateway.routes.posts import posts
 from services.gateway.routes.redrive import redrive
 
 ROUTERS: tuple[Callable[[Desk], APIRouter], ...] = (
-    health, docs, login, bulk, asks, accounts, connecting, callback, redrive, keys, house,
+    health, docs, login, posts, bulk, asks, learned, accounts, connecting, callback, parked, redrive, keys, house,
+    events,
 )  # fmt: skip
 """In this order: where two could answer an address, the first does."""

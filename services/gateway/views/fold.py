@@ -183,8 +183,21 @@ class Views:
         """The documents of a question that asks for `key` and `body`."""
         return [unpacked(row.body) for row in await self.rows(asked)]
 
+    async def fresh(self) -> None:
+        """Show what the log says now, so that whoever has just changed something reads it. When the views are further
+        behind than one page they answer as they are: reading never waits for a backlog."""
+        end = await self._store.position()
+        if self.position >= end or end - self.position > PAGE:
+            return
+        try:
+            async with self._turn:
+                while self.position < end and await self._fold_a_page():
+                    pass
+        except (StoreError, OSError, SQLAlchemyError, UnknownShape):
+            return  # `run` meets the same and says so; what there is can still be read
+
     async def post(self, story: str) -> Document | None:
-        """One post as the queue has it."""
+        """One post as the queue has it; `showing.py` says how it is shown."""
         return await self.document(queue, story)
 
     # Anew, and compared.

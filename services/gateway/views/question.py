@@ -20,7 +20,7 @@ from services.gateway.views.queue import table
 from services.gateway.views.view import micros
 
 LIMIT_MAX = 200
-Order = Literal["newest", "turn"]
+Order = Literal["newest", "turn", "parked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +131,10 @@ def held(connections: Sequence[str]) -> Select:
         .where(c.connection.in_(connections), c.status == "pending", c.reason == "held")
         .group_by(c.connection)
     )
+
+
+def taken(connection: str, since: datetime, until: datetime) -> Select:
+    """How many posts of a connection are out, or have their slot, within a span of time."""
+    c = table.c
+    within = (c["at"] >= micros(since), c["at"] < micros(until))
+    return select(func.count()).where(c.connection == connection, c.status.in_(("scheduled", "published")), *within)

@@ -1,0 +1,211 @@
+"""What the API and the page ask of the views: the same question, the same answer, within what the asker may see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from events import Told
+from events.channels import CHANNELS, account_of
+from events.envelope import Fact
+from services.chassis.rows import BUDGET, Pick, Row
+from services.gateway.desk import Desk, allow
+from services.gateway.principal import Principal
+from services.gateway.problems import Problem, Wrong, not_found
+from services.gateway.views import accounts, channels, measured, question, queue, showing, timeline
+from services.gateway.views import parked as parked_view
+from services.gateway.views.question import Mark, NotACursor, Order, Question, cursor_of, mark_of
+from services.gateway.views.sentences import sentence
+from services.gateway.views.view import Document, instant, unpacked
+from services.gateway.views.words import why
+
+WINDOWS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
+"""S42: when a published post is measured."""
+
+
+def wrong(field: str, detail: str) -> Problem:
+    return Problem("invalid", f"{field}: {detail}", errors=[Wrong(field, detail)])
+
+
+def mark(order: Order, cursor: str | None) -> Mark | None:
+    try:
+        return mark_of(cursor, order) if cursor else None
+    except NotACursor:
+        raise wrong("cursor", "is not one this list has given; leave it out to begin at the beginning") from None
+
+
+async def posts(desk: Desk, asked: Question, *, cursor: str | None, limit: int) -> tuple[list[Document], str | None]:
+    """A page of the queue and where the next one begins: documents, to be shown as a list or as the page does."""
+    after = mark(asked.order, cursor)
+    await desk.views.fresh()
+    rows = await desk.views.rows(question.page(asked, after=after, limit=limit))
+    last = rows[limit - 1] if len(rows) > limit else None
+    following = cursor_of(Mark(last.number, last.key), asked.order) if last else None
+    return [unpacked(row.body) for row in rows[:limit]], following
+
+
+async def items(desk: Desk, documents: Sequence[Document]) -> list[Document]:
+    around = await desk.views.together(lambda db: showing.surroundings(db, documents))
+    return [showing.item(each, around) for each in documents]
+
+
+async def counts(desk: Desk, asked: Question) -> dict[str, int]:
+    """Every status is named, also one that nobody has."""
+    await desk.views.fresh()
+    return dict.fromkeys(queue.STATUSES, 0) | {row[0]: row[1] for row in await desk.views.rows(question.counts(asked))}
+
+
+# One post.
+
+
+async def document(desk: Desk, by: Principal, story: str) -> Document:
+    """A post that is not there and somebody else's are the same nothing (I30)."""
+    allow(by, "read", account=account_of(story))
+    await desk.views.fresh()
+    found = await desk.views.document(queue, story)
+    if found is None:
+        raise not_found()
+    return found
+
+
+async def post(desk: Desk, found: Document) -> Document:
+    around = await desk.views.together(lambda db: showing.surroundings(db, [found]))
+    return showing.post(found, around)
+
+
+async def told(desk: Desk, story: str) -> list[Document]:
+    """Every fact of the story in the order of the log (S23)."""
+    known = await desk.views.document(timeline, story)
+    facts: list[Told] = []
+    for first, count in runs(known["positions"] if known else []):
+        facts += await desk.store.tail(first - 1, count)
+    return [as_told(each) for each in facts]
+
+
+def runs(positions: Sequence[int]) -> list[tuple[int, int]]:
+    """Positions next to each other are read in one go: the first of them, and how many."""
+    found: list[tuple[int, int]] = []
+    for position in positions:
+        first, count = found[-1] if found else (0, 0)
+        if position == first + count and count:
+            found[-1] = (first, count + 1)
+        else:
+            found.append((position, 1))
+    return found
+
+
+def as_told(each: Told) -> Document:
+    fact: Fact = each.fact
+    return {
+        "position": each.position,
+        "type": fact.type,
+        "happened_at": instant(each.about.happened_at),
+        "recorded_at": instant(each.recorded_at),
+        "actor": each.about.actor,
+        "cause": each.about.cause,
+        "stream": each.stream,
+        "id": each.id,
+        "data": fact.model_dump(mode="json"),
+        "sentence": sentence(fact),
+    }
+
+
+def why_of(found: Document) -> Document:
+    return why(found)
+
+
+async def metrics(desk: Desk, found: Document) -> Document:
+    """Three windows, whether measured already or not; not offered is null, never 0 (S42)."""
+    known = await desk.views.document(measured, found["id"])
+    published_at = found["published_at"]
+    windows = {
+        name: {"due_at": _due(published_at, after), "metrics": None, "collected_at": None, "failed": None}
+        | (known["windows"].get(name, {}) if known else {})
+        for name, after in WINDOWS.items()
+    }
+    return {"id": found["id"], "published_at": published_at, "channel_post_id": found["channel_post_id"],
+            "metrics": known["metrics"] if known else None, "closed": bool(known and known["closed"]),
+            "windows": windows}  # fmt: skip
+
+
+def _due(published_at: str | None, after: timedelta) -> str | None:
+    return instant(datetime.fromisoformat(published_at) + after) if published_at else None
+
+
+# An account and its connections.
+
+
+async def account(desk: Desk, by: Principal, name: str) -> Document:
+    allow(by, "read", account=name)
+    await desk.views.fresh()
+    found = await desk.views.document(accounts, name)
+    if found is None or found["document"] is None:
+        raise not_found()
+    return found
+
+
+async def connections(desk: Desk, names: Sequence[str] | None) -> list[Document]:
+    """Of these accounts, or of all: their state, what waits for them, and what they may still do today."""
+    now = desk.now()
+
+    def ask(db: Connection) -> tuple[list[Document], dict[str, int], dict[str, int], dict[str, Document]]:
+        known = [unpacked(row.body) for row in db.execute(channels.select_connections(names))]
+        ids = [each["id"] for each in known]
+        held = {row[0]: row[1] for row in db.execute(question.held(ids))}
+        today = {each["id"]: db.execute(_today(each, now)).scalar_one() for each in known}
+        owners = sorted({each["account"] for each in known})
+        rows = db.execute(accounts.table.select().where(accounts.table.c.key.in_(owners)))
+        return known, held, today, {row.key: unpacked(row.body)["document"] or {} for row in rows}
+
+    known, held, today, documents = await desk.views.together(ask)
+    found = []
+    for each in known:
+        own = documents.get(each["account"], {}).get("caps", {}).get(each["channel"])
+        shown = showing.connection(each, held=held.get(each["id"], 0), budget=await budget(desk, each["id"]),
+                                   posts_today=today[each["id"]])  # fmt: skip
+        found.append(shown | ({"posts_per_day_max": own["posts_per_day_max"]} if own else {}))
+    return found
+
+
+def _today(connection: Mapping[str, Any], now: datetime) -> Any:
+    """What is or may be visible today, in the channel's own reset zone, or in the last 24 hours (S17a)."""
+    facts = CHANNELS[connection["channel"]]
+    if facts.rolling_day:
+        since, until = now - timedelta(hours=24), now + timedelta(microseconds=1)
+    else:
+        zone = ZoneInfo(facts.day_zone)
+        day: date = now.astimezone(zone).date()
+        since, until = (datetime.combine(each, time(), zone) for each in (day, day + timedelta(days=1)))
+    return question.taken(connection["id"], since, until)
+
+
+async def budget(desk: Desk, connection: str) -> list[Document]:
+    """Calls used and left, window by window, as whoever calls has booked them (I17)."""
+    rows = await desk.store.pick(Pick(BUDGET, {"connection": connection}, order=("window", "starts_at")))
+    latest: dict[str, Row] = {str(row["window"]): row for row in rows}
+    return [_budget(row) for row in latest.values()]
+
+
+def _budget(row: Row) -> Document:
+    used, most, starts_at = int(str(row["used"])), int(str(row["calls_max"])), row["starts_at"]
+    assert isinstance(starts_at, datetime)  # noqa: S101 - the column's kind
+    return {"window": row["window"], "starts_at": instant(starts_at), "calls_max": most, "used": used,
+            "left": max(most - used, 0)}  # fmt: skip
+
+
+# What is parked.
+
+
+async def parked(desk: Desk, by: Principal, *, cursor: str | None, limit: int) -> tuple[list[Document], str | None]:
+    """Latest first; messages whose account is not known are for whoever sees all of them."""
+    after = mark("parked", cursor)
+    await desk.views.fresh()
+    asked = parked_view.page(by.accounts, after=(after.number, after.key) if after else None, limit=limit)
+    rows = await desk.views.rows(asked)
+    last = rows[limit - 1] if len(rows) > limit else None
+    following = cursor_of(Mark(last.position, last.key), "parked") if last else None
+    return [unpacked(row.body) for row in rows[:limit]], following

@@ -1,0 +1,102 @@
+"""A post, and a connection, as people and programs are shown them: the promised fields, and what stands in their way.
+
+The words of a warning depend on more than the post itself (its channel, the kill switch), so they are found when
+somebody looks and never kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import Connection, select
+
+from events.channels import CHANNELS
+from services.gateway.views import channels, house
+from services.gateway.views.view import Document, unpacked
+
+ITEM: Final = (
+    "id", "post", "account", "channel", "connection", "bucket", "campaign", "status", "reason", "scheduled_at", "slot",
+    "published_at", "channel_post_id", "url", "attempts", "tries", "error", "waiting", "evidence", "late_send",
+)  # fmt: skip
+DISPLAY: Final = {
+    "linkedin": "LinkedIn", "x": "X", "facebook": "Facebook", "instagram": "Instagram", "tiktok": "TikTok",
+    "youtube": "YouTube", "pinterest": "Pinterest", "blog": "Blog",
+}  # fmt: skip
+NOT_SENT: Final = frozenset({"awaiting_approval", "pending", "scheduled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The connections of some posts, and where publishing is paused, as of one moment."""
+
+    connections: Mapping[str, Document] = field(default_factory=dict)
+    paused: Mapping[str, Document] = field(default_factory=dict)
+
+
+def surroundings(db: Connection, documents: Sequence[Document]) -> Surroundings:
+    names = {document["connection"] for document in documents if document["status"] in NOT_SENT}
+    if not names:
+        return Surroundings()
+    found = db.execute(channels.select_connections(names=sorted(names)))
+    switched = [unpacked(row.body) for row in db.execute(select(house.table.c.body))]
+    return Surroundings(
+        {row.key: unpacked(row.body) for row in found}, {each["scope"]: each for each in switched if each["paused"]}
+    )
+
+
+def version(document: Document) -> str:
+    """`<version of post->.<version of delivery->` (D18)."""
+    return "{}.{}".format(*document["versions"])
+
+
+def item(document: Document, around: Surroundings) -> Document:
+    """One line of the queue."""
+    shown = {name: document[name] for name in ITEM}
+    return shown | {"warning": warning(document, around), "version": version(document)}
+
+
+def post(document: Document, around: Surroundings) -> Document:
+    """One post whole, with its content."""
+    more = {name: document[name] for name in ("not_before", "exactly_at", "taken_in_at", "round")}
+    return item(document, around) | document["content"] | more
+
+
+def warning(document: Document, around: Surroundings) -> str | None:
+    """What will hold this post up, or does already, though the post itself does not say so (S10)."""
+    if document["status"] not in NOT_SENT:
+        return None
+    for scope in ("all", document["channel"], document["account"]):
+        if paused := around.paused.get(scope):
+            because = f": {paused['reason']}" if paused["reason"] else ""
+            return f"Publishing is paused for {'everything' if scope == 'all' else scope}{because}."
+    known, name = around.connections.get(document["connection"]), DISPLAY[document["channel"]]
+    if known is None:
+        return f"{name} is not connected; the post waits until it is."
+    at = document["scheduled_at"]
+    if known["status"] == "disconnected":
+        return f"{name} is disconnected; unless it is reconnected before, the post is held when its slot comes."
+    if at and known["grant_expires_at"] and known["grant_expires_at"] < at:
+        return f"The access to {name} ends before this slot, at {clock(known['grant_expires_at'])}; reconnect it."
+    if at and document["reason"] is None and known["limited_until"] and known["limited_until"] >= at:
+        return f"{name} asked us to slow down until {clock(known['limited_until'])}."
+    return None
+
+
+def clock(instant: str) -> str:
+    """An instant for people, to the minute."""
+    return f"{instant[:16].replace('T', ' ')} UTC"
+
+
+def connection(document: Document, *, held: int, budget: Sequence[Mapping[str, Any]], posts_today: int) -> Document:
+    """One connection: its grant, and what it still may do (S8, S18)."""
+    kept = {name: value for name, value in document.items() if name not in ("credential_version", "limited_code")}
+    cap = CHANNELS[document["channel"]].posts_per_day_max
+    return kept | {
+        "expires_at": document["grant_expires_at"],
+        "held": held,
+        "budget": list(budget),
+        "posts_today": posts_today,
+        "posts_per_day_max": cap,
+    }

@@ -1,0 +1,84 @@
+"""How a slot was chosen, as a sentence (S21)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from services.gateway.views.showing import DISPLAY
+from services.gateway.views.view import Document
+
+MODES: Final = {"best_practice": "Best Practice", "custom": "the account's own times", "adaptive": "Adaptive"}
+NAMED_MAX: Final = 3
+
+
+def why(document: Document) -> Document:
+    """The decision as data, and the sentence for people."""
+    said = document["why"]
+    slot = document["slot"]
+    if said is None or slot is None:
+        return {"id": document["id"], "slot": None, "scheduled_at": document["scheduled_at"], "mode": None,
+                "window": None, "weight": None, "considered": [], "considered_more": 0, "reason": None,
+                "sentence": no_slot(document)}  # fmt: skip
+    return {"id": document["id"], "slot": slot, "scheduled_at": document["scheduled_at"], **said,
+            "sentence": sentence(document, said, slot)}  # fmt: skip
+
+
+def no_slot(document: Document) -> str:
+    if document["waiting"]:
+        return f"It has no slot now. {document['waiting']['sentence']}"
+    if document["status"] == "awaiting_approval":
+        return "No slot is chosen before the post is approved."
+    if document["error"] and document["error"]["class"] == "content" and not document["attempts"]:
+        return "It was refused before it took a slot."
+    return "No slot has been chosen."
+
+
+def sentence(document: Document, why: Document, slot: Document) -> str:
+    when = f"{day(slot['local'])} in {slot['zone']}"
+    parts = [f"{when}{_moved(slot)}: {_because(document, why)}."]
+    if skipped := _skipped(why):
+        parts.append(skipped)
+    if why["reason"] not in ("planned", ""):
+        parts.append(f"({why['reason']})")
+    return " ".join(parts)
+
+
+def day(local: str) -> str:
+    return f"{datetime.fromisoformat(local):%A %-d %B %Y, %H:%M}"
+
+
+def _moved(slot: Document) -> str:
+    """The clock was changed that night: the wall clock time that was wanted is another, or comes twice (S19)."""
+    match slot["why"]:
+        case "gap":
+            return f" (wanted {slot['wanted']}, which the clocks skip that day)"
+        case "overlap":
+            return " (the clocks show it twice that day; it is the first time)"
+        case _:
+            return ""
+
+
+def _because(document: Document, why: Document) -> str:
+    channel = DISPLAY[document["channel"]]
+    match why["mode"]:
+        case "exactly":
+            return "exactly the time that was asked for"
+        case "at once":
+            return "at once, because somebody asked for it"
+        case "custom":
+            return f"the first time still free among the account's own times for {channel}"
+        case mode:
+            window = f" in the window {why['window']}" if why["window"] else ""
+            return f"the first free slot{window}, which suits {channel} by {MODES.get(mode, mode)}"
+
+
+def _skipped(why: Document) -> str | None:
+    considered: list[dict[str, Any]] = why["considered"]
+    count = len(considered) + why["considered_more"]
+    if not count:
+        return None
+    named = "; ".join(f"{each['local'].replace('T', ' ')} was {each['refused']}" for each in considered[:NAMED_MAX])
+    rest = f"; and {count - NAMED_MAX} more" if count > NAMED_MAX else ""
+    earlier = "One earlier slot was" if count == 1 else f"{count} earlier slots were"
+    return f"{earlier} looked at and not taken: {named}{rest}."
