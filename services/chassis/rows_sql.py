@@ -93,14 +93,24 @@ def write(row: Write, dialect: Dialect) -> Statement:
 
 
 def _put(table: Table, row: Mapping[str, Value], over: bool, dialect: Dialect) -> Statement:
+    statement = _PUTS.get((table.name, over, dialect.name))
+    if statement is None:
+        statement = _PUTS[table.name, over, dialect.name] = _put_statement(table, over, dialect)
+    return statement, [pack(table, column, row.get(column)) for column in table.columns]
+
+
+_PUTS: dict[tuple[str, bool, str], str] = {}
+"""A Put spells the same statement every time, and it is what most appends carry."""
+
+
+def _put_statement(table: Table, over: bool, dialect: Dialect) -> str:
     names = ", ".join(f'"{column}"' for column in table.columns)
     marks = ", ".join([dialect.mark] * len(table.columns))
     key = ", ".join(f'"{column}"' for column in table.key)
     rest = [column for column in table.columns if column not in table.key]
     changes = ", ".join(f'"{column}" = excluded."{column}"' for column in rest)
     then = f"DO UPDATE SET {changes}" if over and rest else "DO NOTHING"
-    values = [pack(table, column, row.get(column)) for column in table.columns]
-    return f'INSERT INTO "{table.name}" ({names}) VALUES ({marks}) ON CONFLICT ({key}) {then}', values
+    return f'INSERT INTO "{table.name}" ({names}) VALUES ({marks}) ON CONFLICT ({key}) {then}'
 
 
 def _condition(pick: Pick, dialect: Dialect) -> Statement:
