@@ -102,7 +102,8 @@ def rings(store: Store, *, clock: Any, new_id: Callable[[], str]) -> dict[str, R
         if case is None:
             return None
         match delivery.next_step(case.state, clock.now()):
-            case delivery.Start() if case.standing:
+            case delivery.Start() | delivery.Done() if case.standing and not delivery.over(case.state, case.due):
+                # Done was an earlier round: this one waited for a look that had to come before its first attempt.
                 return await joined(store, case, new_id())
             case delivery.Look():
                 return Append(rows=[Put(LOOKING, looking_row(case, alarm))])

@@ -521,6 +521,19 @@ async def test_after_a_restore_nothing_is_sent_before_a_look_has_answered(house)
     assert await house.story() == ["LookedUp", "LookedUp", "AttemptStarted", "PostPublished"]
 
 
+async def test_a_retry_that_must_be_looked_for_first_is_not_forgotten_when_the_look_fails(house):
+    """A later round of a post that had failed: its earlier round is over, the new one is not (I14)."""
+    channel = house.channels["linkedin"]
+    channel.answers.append(Refused("content", "422"))
+    await house.due()
+    await house.until(NINE + MINUTE)
+    channel.looks.append(LookFailed("503"))
+    await house.due(round=2, looked_first=True)
+    await house.until(NINE + HOUR)
+    assert await house.story() == ["AttemptStarted", "PostFailed", "LookedUp", "LookedUp", "AttemptStarted",
+                                   "PostPublished"]  # fmt: skip
+
+
 # For a stepping clock
 
 
