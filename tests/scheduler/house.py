@@ -5,13 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from events import (
     AccountChanged,
     AccountDocument,
-    AttemptStarted,
     ChannelConnected,
     ChannelDisconnected,
     ConnectionListed,
@@ -37,11 +36,7 @@ from services.chassis.store import Append, Say
 from services.chassis.store_memory import MemoryStore
 from services.scheduler import app
 from services.scheduler.intake import Arrived, Intake
-
-MONDAY = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
-"""A Monday morning; LinkedIn's windows are Mon 10-12, Tue to Thu 9-12, Fri 10-12."""
-SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-ACME, LINKEDIN = "acme", "acme.linkedin"
+from tests.scheduler.posts import ACME, LINKEDIN, MONDAY
 
 
 def message(post: str = "spring-042", account: str = ACME, channel: str = "linkedin", **data: Any) -> dict[str, Any]:
@@ -171,10 +166,3 @@ class House:
 
     async def waiting(self) -> Sequence[Row]:
         return await self.store.pick(Pick(WAITING, order=("turn",)))
-
-
-def started(attempt: int = 1, *, round: int = 1, tries: int = 0, at: datetime = MONDAY) -> AttemptStarted:
-    return AttemptStarted(
-        round=round, attempt=attempt, epoch=1, connection=LINKEDIN, deadline=at + 20 * SECOND,
-        look_at=at + 40 * SECOND, content_hash="a1", marker="d1", tier="B", credential_version=1, tries=tries,
-    )  # fmt: skip

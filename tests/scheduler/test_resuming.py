@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from events import PostDue, PostHeld, SlotFreed, SlotTaken
-from tests.scheduler.house import DAY, HOUR, LINKEDIN, MONDAY, House, message
+from tests.scheduler.house import House, message
+from tests.scheduler.posts import DAY, HOUR, LINKEDIN, MONDAY
 
 
 @pytest.fixture
