@@ -59,8 +59,9 @@ class Desks:
 
     async def _sit(self, connection: str, ledger: Ledger | None) -> Desk | None:
         now = self._clock.now()
-        if ledger is None:
-            account = await self.account(account_of(connection))
+        account = await self.account(account_of(connection))
+        if ledger is None or ledger.account_version != account[1]:
+            # The account has been read again since, because it moved: what was known of the connection rests on it.
             ledger = await open_ledger(self._store, connection, account, now)
         return Desk(self._store, ledger, now=now, new_id=self._new_id) if ledger else None
 
