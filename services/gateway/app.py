@@ -13,13 +13,14 @@ from services.chassis.service import Chassis, Service, service
 from services.chassis.telemetry import Metrics
 from services.chassis.vault import Vault
 from services.gateway.asking import Asking
-from services.gateway.desk import Desk, Hooks, Views
+from services.gateway.desk import Desk, Hooks
 from services.gateway.grants import Grants
 from services.gateway.guards import Guards, install
 from services.gateway.keys import COOKIE, Keys
 from services.gateway.principal import Role
 from services.gateway.reactions import reactions, rings
 from services.gateway.routes import ROUTERS
+from services.gateway.views.fold import Views
 
 
 @dataclass(frozen=True, slots=True)

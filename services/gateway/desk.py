@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -24,21 +24,7 @@ from services.gateway.grants import Grants
 from services.gateway.keys import Keys
 from services.gateway.principal import Action, Principal
 from services.gateway.problems import Problem, not_found
-
-
-class Views(Protocol):
-    """What a change needs of the views: to wait until they show a position, and a post as the queue has it."""
-
-    @property
-    def position(self) -> int: ...
-
-    async def run(self) -> None: ...
-
-    async def in_flight(self) -> str | None: ...
-
-    async def reached(self, position: int, seconds: float) -> bool: ...
-
-    async def post(self, story: str) -> Mapping[str, Any] | None: ...
+from services.gateway.views.fold import Views
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ from events import CancelAsked, EditAsked, PostEdited, PostTakenIn, RescheduleAs
 from events.channels import account_of, channel_of
 from events.envelope import Fact
 from events.production import Content, Media
-from events.subjects import post_stream
+from events.subjects import delivery_stream, post_stream
 from services.gateway.asking import ANSWER_S, Asked, Wish, of_the_post
 from services.gateway.bodies import Ask, Body, Door, etag
 from services.gateway.desk import Desk, allow_story
 from services.gateway.problems import Problem, Wrong, not_found
+from services.gateway.views import showing
 
 Web = Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=2048)]
 
@@ -54,8 +55,17 @@ def asks(desk: Desk) -> APIRouter:
     async def edit(id: str, change: Edit, asked: Ask) -> JSONResponse:
         """Before an attempt is open (S28)."""
         told = await visible(desk, asked, id)
-        fact = edit_asked(id, change, content_of(told), asked)
-        return await decided(desk, asked, fact, id)
+        named = named_in(change)
+        content = content_of(told)
+        edited = content.model_copy(update=named)
+        version = f"{len(told)}.{len(await desk.store.read(delivery_stream(id)))}"
+        if edited == content and asked.expected in (None, version):
+            # Nobody has to decide about what it says already.
+            return await as_shown(desk, id, await desk.store.position())
+        if None in named.values():
+            # Taking something away takes the whole content, and then it must be the one that was read.
+            return await decided(desk, asked, EditAsked(content=edited, **common(id, asked, version)), id)
+        return await decided(desk, asked, EditAsked(**named, **common(id, asked)), id)
 
     @router.post("/{id}/retry")
     async def retry(id: str, asked: Ask) -> JSONResponse:
@@ -90,9 +100,9 @@ def asks(desk: Desk) -> APIRouter:
     return router
 
 
-def common(story: str, asked: Asked, expected: str | None = None) -> dict[str, Any]:
-    """What every ask carries."""
-    return {"post": story, "body_hash": asked.fingerprint, "expected": expected or asked.expected}
+def common(story: str, asked: Asked, version: str | None = None) -> dict[str, Any]:
+    """What every ask carries; `version` is relied on where the asker named none."""
+    return {"post": story, "body_hash": asked.fingerprint, "expected": asked.expected or version}
 
 
 async def visible(desk: Desk, asked: Asked, story: str) -> list[Fact]:
@@ -114,16 +124,13 @@ def content_of(told: list[Fact]) -> Content:
     return next(each.content for each in reversed(told) if isinstance(each, PostTakenIn | PostEdited))
 
 
-def edit_asked(story: str, change: Edit, content: Content, asked: Asked) -> EditAsked:
-    """Only what was named; taking something away needs the whole content, and then it must be the one that was read."""
+def named_in(change: Edit) -> dict[str, Any]:
     named = {name: getattr(change, name) for name in change.model_fields_set}
     if not named:
         raise Problem("invalid", "Name what shall change: text, title, link or media.")
     if "text" in named and named["text"] is None:
         raise Problem("invalid", "text: a post needs one", errors=[Wrong("text", "a post needs one")])
-    if None in named.values():
-        return EditAsked(content=content.model_copy(update=named), **common(story, asked))
-    return EditAsked(**named, **common(story, asked))
+    return named
 
 
 async def decided(desk: Desk, asked: Asked, fact: Fact, story: str) -> JSONResponse:
@@ -135,12 +142,17 @@ async def decided(desk: Desk, asked: Asked, fact: Fact, story: str) -> JSONRespo
         raise refusal
     if verdict.fact is None:
         return JSONResponse({"asked": verdict.ask.id}, 202)
-    item = await shown(desk, story, verdict.fact.position)
+    return await as_shown(desk, story, verdict.fact.position)
+
+
+async def as_shown(desk: Desk, story: str, position: int) -> JSONResponse:
+    item = await shown(desk, story, position)
     return JSONResponse(item, headers=etag(item.get("version")))
 
 
 async def shown(desk: Desk, story: str, position: int) -> dict[str, Any]:
     """The post as the queue shows it from this position on; views that are far behind hold nobody up."""
-    if await desk.views.reached(position, ANSWER_S) and (item := await desk.views.post(story)):
-        return dict(item)
-    return {"id": story}
+    document = await desk.views.post(story) if await desk.views.reached(position, ANSWER_S) else None
+    if document is None:
+        return {"id": story}
+    return await desk.views.together(lambda db: showing.post(document, showing.surroundings(db, [document])))
