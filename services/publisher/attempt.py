@@ -11,6 +11,8 @@ from events import AttemptFailed, AttemptStarted, AttemptUnclear, Fact, LookedUp
 from events.channels import BACKOFF, CHANNELS, HOLD_MAX, HOLD_UNTOLD, ChannelFacts, channel_of
 from services.publisher.sentences import spent
 
+FORGOTTEN = 0
+"""The number of an attempt the log does not know of, because it was made after the backup it was restored from."""
 UNANSWERED_MARGIN = timedelta(seconds=10)
 """D10's margin, also where the look-up has no lag: a call that was cut may still be at work on the far side."""
 

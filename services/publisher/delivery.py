@@ -33,7 +33,17 @@ from events import (
 )
 from events.channels import ATTEMPT_LIFE
 from services.channels.outcome import Delivered, Limited, Outcome, Refused, Unavailable, Unclear
-from services.publisher.attempt import Open, facts_of, failed, first_look, held_until, looked, published, unclear
+from services.publisher.attempt import (
+    FORGOTTEN,
+    Open,
+    facts_of,
+    failed,
+    first_look,
+    held_until,
+    looked,
+    published,
+    unclear,
+)
 from services.publisher.grounds import Connection
 from services.publisher.sentences import said_no
 
@@ -79,7 +89,7 @@ def evolve(state: State, fact: Fact) -> State:
             return replace(state, open=None, tries=fact.tries, retry_at=fact.retry_at)
         case RateLimited():
             return replace(state, open=None, retry_at=fact.until)
-        case CredentialRefused() if state.open and state.open.unclear:
+        case CredentialRefused() if fact.attempt == FORGOTTEN or (state.open and state.open.unclear):
             return state  # a look was refused, not the attempt: it is as open as it was
         case CredentialRefused():
             return replace(state, open=None, refused=fact, refusals=state.refusals + 1)

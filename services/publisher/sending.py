@@ -84,7 +84,8 @@ class Sending:
         now, marker = self.clock.now(), self.outside.dress(case)[2]
         wish = self.outside.wish(case, started_at=case.taken_in_at)
         look = await self.outside.find(case.due.connection, credential, wish, now)
-        facts = settling.look_first(case.state, due=case.due, look=look, marker=marker, now=now)
+        facts = settling.look_first(case.state, due=case.due, look=look, marker=marker,
+                                    credential_version=credential.version, now=now)  # fmt: skip
         absent = isinstance(look, Absent)
         rows = [] if absent else [leave(case.story), *consequences(case.story, facts), *free(line, rest)]
         await self._append(line, case, facts, rows, case.still)

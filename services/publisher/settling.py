@@ -26,14 +26,12 @@ from events import (
 )
 from events.channels import BACKOFF, HOLD_MAX
 from services.channels.outcome import Absent, Found, Look, LookFailed
-from services.publisher.attempt import Open, facts_of, failed, published, settled_after, unclear
+from services.publisher.attempt import FORGOTTEN, Open, facts_of, failed, published, settled_after, unclear
 from services.publisher.delivery import State, must_look_first
 from services.publisher.sentences import DISPLAY, said_no
 
 ABSENCE_PROVES = frozenset("AB")
 """Tiers whose look-up, once settled, may be believed when it finds nothing; never C after silence (D10)."""
-FORGOTTEN = 0
-"""The number of an attempt the log does not know of, because it was made after the backup it was restored from."""
 APART = timedelta(seconds=15)
 """Two looks at a weak list are at least this far apart, however late the first one was."""
 
@@ -98,7 +96,9 @@ def _look_failed(
     return [refused, seen]
 
 
-def look_first(state: State, *, due: PostDue, look: Look, marker: str, now: datetime) -> Sequence[Fact]:
+def look_first(
+    state: State, *, due: PostDue, look: Look, marker: str, credential_version: int, now: datetime
+) -> Sequence[Fact]:
     """What a look says before a round's first attempt. One that failed is repeated, and nothing is sent until then."""
     if not must_look_first(state, due):
         return []
@@ -114,7 +114,11 @@ def look_first(state: State, *, due: PostDue, look: Look, marker: str, now: date
             return [LookedUp(**here, look=number, found=False)]
         case LookFailed():
             again = look_again_at(look, state.looks_first, now)
-            return [LookedUp(**here, look=number, found=None, detail=look.code, look_again_at=again)]
+            seen = LookedUp(**here, look=number, found=None, detail=look.code, look_again_at=again)
+            if not look.auth:
+                return [seen]
+            return [CredentialRefused(**here, connection=due.connection, credential_version=credential_version,
+                                      code=look.code), seen]  # fmt: skip
 
 
 def look_again_at(look: LookFailed, failures: int, now: datetime) -> datetime:

@@ -176,5 +176,8 @@ class House:
         """What was said of a post's delivery, by name."""
         return [type(told.fact).__name__ for told in await self.store.read(delivery_stream(story))]
 
+    async def facts(self, story: str = STORY) -> list[Fact]:
+        return [told.fact for told in await self.store.read(delivery_stream(story))]
+
     async def last(self, story: str = STORY) -> Fact:
         return (await self.store.read(delivery_stream(story)))[-1].fact

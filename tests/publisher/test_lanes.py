@@ -13,6 +13,7 @@ from events import (
     CredentialRefused,
     DeliveryReturned,
     GrantRefreshed,
+    LookedUp,
     PostCancelled,
     PostFailed,
     PostPublished,
@@ -532,6 +533,20 @@ async def test_a_retry_that_must_be_looked_for_first_is_not_forgotten_when_the_l
     await house.until(NINE + HOUR)
     assert await house.story() == ["AttemptStarted", "PostFailed", "LookedUp", "LookedUp", "AttemptStarted",
                                    "PostPublished"]  # fmt: skip
+
+
+async def test_a_first_look_that_is_refused_tells_the_gateway_and_ends_no_round(house):
+    """Nobody else would learn that this credential is no good (D20); no attempt of the post was refused."""
+    channel = house.channels["linkedin"]
+    channel.looks.append(LookFailed("401", auth=True))
+    await house.due(looked_first=True)
+    await house.until(NINE)
+    refused, looked = await house.facts()
+    assert isinstance(refused, CredentialRefused)
+    assert (refused.connection, refused.credential_version) == (LINKEDIN, 3)
+    assert isinstance(looked, LookedUp)
+    await house.until(NINE + HOUR)
+    assert await house.story() == ["CredentialRefused", "LookedUp", "LookedUp", "AttemptStarted", "PostPublished"]
 
 
 # For a stepping clock
