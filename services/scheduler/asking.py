@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from events import Ask, CancelAsked, EditAsked, Fact, RescheduleAsked, RetryAsked, Told, UndoAsked
+from events import (
+    AccountDocument,
+    Ask,
+    CancelAsked,
+    EditAsked,
+    Fact,
+    RescheduleAsked,
+    RetryAsked,
+    Told,
+    UndoAsked,
+)
 from events.channels import account_of, channel_of
 from events.subjects import account_stream, connection_stream, post_stream
 from services.chassis.clock import Clock
@@ -48,6 +58,8 @@ def asks(store: Store, *, clock: Clock, new_id: Callable[[], str]) -> dict[type[
         case, no = await considered(told)
         if case is None or no:
             return refused(told, no)
+        if case.state.phase == "refused" and (broken := broken_limit(case.state.content, await sender_of(store, case))):
+            return refused(told, over_limit(broken))  # the door said no, and the content is what it was
         return Append(still={post_stream(case.story): case.post_version, **case.still}, rows=desk_for(case, told))
 
     async def cancel_asked(told: Told) -> Append | None:
@@ -76,13 +88,23 @@ def asks(store: Store, *, clock: Clock, new_id: Callable[[], str]) -> dict[type[
 
 async def edit(store: Store, case: Case, ask: Fact) -> Sequence[Fact] | No:
     assert isinstance(ask, EditAsked)  # noqa: S101 - the table
-    name, taken_in = case.state.connection, case.state.taken_in
-    document = account_known(await store.read(account_stream(account_of(name)))).document
-    assert document is not None and taken_in is not None  # noqa: PT018, S101 - a post was taken in for it
-    known = connection_known(await store.read(connection_stream(name)))
     content = edited(case.state.content, ask)
-    sender = Sender(channel_of(name), case.story, taken_in.campaign, taken_in.bucket, document.utm, known.premium)
-    if broken := broken_limit(content, sender):
+    if broken := broken_limit(content, await sender_of(store, case)):
         return over_limit(broken)
+    document = await document_of(store, case)
     facts = post.edit(case.state, content=content, tolerance=document.tolerance)
     return facts or No("unchanged", "The post reads so already; change something, or leave it as it is.")
+
+
+async def sender_of(store: Store, case: Case) -> Sender:
+    name, taken_in = case.state.connection, case.state.taken_in
+    known = connection_known(await store.read(connection_stream(name)))
+    utm = (await document_of(store, case)).utm
+    campaign, bucket = (taken_in.campaign, taken_in.bucket) if taken_in else (None, None)
+    return Sender(channel_of(name), case.story, campaign, bucket, utm, known.premium)
+
+
+async def document_of(store: Store, case: Case) -> AccountDocument:
+    document = account_known(await store.read(account_stream(account_of(case.story)))).document
+    assert document is not None  # noqa: S101 - a post was taken in for it
+    return document

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import structlog
 
+from events import Told
 from events.channels import account_of
 from events.subjects import account_stream, connection_stream
 from services.chassis.clock import Clock
@@ -83,15 +84,19 @@ def desk_rings(store: Store, desks: Desks) -> dict[str, Ring]:
                     return False
                 cases = await asyncio.gather(*(read_case(store, str(row["story"])) for row in rows))
                 for row, case in zip(rows, cases, strict=True):
-                    (cause,) = await store.tail(int(str(row["cause"])) - 1, 1)
                     if case is None:
                         desk.rows.append(served(row))
                     else:
-                        await Seat(desk, row, case, cause).serve()
+                        await Seat(desk, row, case, await cause_of(row) or case.last).serve()
                 await store.append(desk.append())
         except Conflict:
             pass  # somebody else moved first: the same posts once more
         return True
+
+    async def cause_of(row: Row) -> Told | None:
+        """The fact that sent a post to the desk; one held since its intake waits for no other reason than that."""
+        position = int(str(row["cause"]))
+        return (await store.tail(position - 1, 1))[0] if position else None
 
     async def replan_queue(ring: dict[str, Any], alarm: Row) -> Append | None:
         """The account plans by other terms now: its queue is planned again, in order (S22)."""

@@ -8,7 +8,6 @@ from datetime import datetime
 from functools import reduce
 
 from events import (
-    Ask,
     AskRefused,
     Fact,
     PostScheduled,
@@ -51,9 +50,9 @@ class Seat:
         self._said: list[Fact] = []
 
     async def serve(self) -> None:
-        """An ask is answered; without one, or after a no, the post's own state says what it needs."""
-        ask = self._cause.fact if isinstance(self._cause.fact, Ask) else None
-        if ask is None or not await self._granted(ask):
+        """An ask for a slot is answered; without one, or after a no, the post's own state says what it needs."""
+        ask = self._cause.fact
+        if not isinstance(ask, RetryAsked | RescheduleAsked | UndoAsked) or not await self._granted(ask):
             await self._by_state()
         case, desk = self._case, self._desk
         desk.still |= case.still
@@ -64,7 +63,7 @@ class Seat:
         desk.rows += consequences(case.story, case.state, self._said, now=desk.now)
         desk.rows.append(self._after)
 
-    async def _granted(self, ask: Ask) -> bool:
+    async def _granted(self, ask: RetryAsked | RescheduleAsked | UndoAsked) -> bool:
         case, now = self._case, self._desk.now
         no = refusal(ask, case.state, version=case.version, approved=case.approved, now=now)
         match ask:
