@@ -19,7 +19,7 @@ from nats.js import JetStreamContext
 
 from events.subjects import POST_APPROVED, PRODUCTION
 from services.chassis.stepping import Scripted
-from services.demo.week import Approved, Connect, Do, Line, Weather
+from services.demo.week import Approved, Connect, Do, Line, Weather, edited
 
 ANSWER_S = 30
 
@@ -145,4 +145,5 @@ async def gather(doors: Doors, lines: Sequence[Line]) -> dict[str, Any]:
         "timelines": dict(zip(items, timelines, strict=True)),
         "parked": await doors.all_of("/v1/parked"),
         "weights": weights,
+        "edits": edited(lines),
     }

@@ -53,9 +53,13 @@ def judge(
     timelines: Mapping[str, Sequence[Mapping[str, Any]]],
     parked: Sequence[Mapping[str, Any]],
     weights: Mapping[str, Mapping[str, float]],
+    edits: Mapping[str, str] | None = None,
 ) -> Verdict:
-    """`books`: channel -> the sandbox's items. `items`, `timelines`: story -> what /v1 says of it."""
-    twice, lost, stray = _against_the_books(posts, books)
+    """`books`: channel -> the sandbox's items. `items`, `timelines`: story -> what /v1 says of it.
+
+    `edits`: story -> the text a line of the file gave it later.
+    """
+    twice, lost, stray = _against_the_books(posts, books, edits or {})
     return Verdict(
         channels=[_channel_line(channel, items, timelines, books) for channel in sorted(books)],
         ends=Counter(post.ends for post in posts),
@@ -72,7 +76,7 @@ def _plain(text: str) -> str:
 
 
 def _against_the_books(
-    posts: Sequence[Approved], books: Mapping[str, Sequence[Mapping[str, Any]]]
+    posts: Sequence[Approved], books: Mapping[str, Sequence[Mapping[str, Any]]], edits: Mapping[str, str]
 ) -> tuple[list[str], list[str], list[str]]:
     live = {
         channel: [_plain(str(item["text"])) for item in found if not item.get("deleted")]
@@ -84,7 +88,7 @@ def _against_the_books(
         channel = post.channel
         if channel is None or channel not in live or not post.text:
             continue
-        wanted = _plain(post.text)
+        wanted = _plain(edits.get(post.story or "", post.text))
         found = [index for index, text in enumerate(live[channel]) if wanted in text]
         claimed.update((channel, index) for index in found)
         if len(found) > 1:

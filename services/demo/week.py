@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -78,6 +78,16 @@ class Connect(_Line):
 
 Line = Approved | Weather | Do | Connect
 _LINE: TypeAdapter[Line] = TypeAdapter(Annotated[Line, Field(union_mode="smart")])
+
+
+def edited(lines: Sequence[Line]) -> dict[str, str]:
+    """The text a person has given a post later in the file, by story: that is what shall be found outside."""
+    edits = (line.do for line in lines if isinstance(line, Do) and line.do.method == "PATCH")
+    return {
+        edit.path.removeprefix("/v1/posts/"): str(edit.body["text"])
+        for edit in edits
+        if edit.path.startswith("/v1/posts/") and isinstance(edit.body, dict) and "text" in edit.body
+    }
 
 
 class WeekUnreadable(Exception):
