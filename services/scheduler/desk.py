@@ -6,7 +6,7 @@ Intake, resuming and replanning all sit at it, one at a time.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
 from events import About, Draft, SlotTaken, Why
@@ -77,13 +77,13 @@ class Desk:
                 case Open(day):
                     answer = self._ledger.first_open(day)
                 case Look(days):
-                    answer = {day: await self._day(day) for day in days}
+                    answer = await self._days(days)
 
     async def restore(self, place: Place, reason: str) -> Planned | Missed:
         """The very slot a post had before, if it is still free; else as for any other."""
         if place.wish.exactly_at is None and place.slot.at >= self.now + LEAD:
             days = self.terms.days_with(place.slot.at, place.slot.at)
-            taken = instants({day: await self._day(day) for day in days})
+            taken = instants(await self._days(days))
             if refused(place.slot.at, taken, self.terms.cap) is None:
                 return Planned(place.slot, Why(mode=self.terms.mode, reason=reason))
         return await self.plan(place.wish, reason)
@@ -130,6 +130,13 @@ class Desk:
         self._freed[taken.day] += [Draft(self.new_id(), fact, about) for fact in facts]
         for day in (taken.day - ONE_DAY, taken.day, taken.day + ONE_DAY):
             self.rows.append(Drop(ROOM, {"connection": self.connection, "day": day.isoformat()}))
+
+    async def _days(self, days: Sequence[date]) -> dict[date, Day]:
+        """After a change of zone the slots of old stand up to two dates away from where they would be put today."""
+        if self._ledger.account.moved and days:
+            first, last = days[0] - 2 * ONE_DAY, days[-1] + 2 * ONE_DAY
+            days = [first + number * ONE_DAY for number in range((last - first).days + 1)]
+        return {day: await self._day(day) for day in days}
 
     async def _day(self, day: date) -> Day:
         self._looked.add(day)

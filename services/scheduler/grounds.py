@@ -22,10 +22,14 @@ from services.planning.terms import terms_of
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """`listed` are its connections in the order they came; without a document nobody has set it up yet."""
+    """`listed` are its connections in the order they came; without a document nobody has set it up yet.
+
+    `moved`: its zone has changed once, so a slot may stand on the date it had in the zone before.
+    """
 
     document: AccountDocument | None = None
     listed: tuple[str, ...] = ()
+    moved: bool = False
 
     def on(self, channel: str) -> list[str]:
         return [name for name in self.listed if channel_of(name) == channel]
@@ -42,7 +46,8 @@ def account_known(told: Sequence[Told]) -> Account:
     for each in told:
         match each.fact:
             case AccountChanged(document=document):
-                known = replace(known, document=document)
+                moved = known.moved or (known.document is not None and known.document.zone != document.zone)
+                known = replace(known, document=document, moved=moved)
             case ConnectionListed(connection=name) if name not in known.listed:
                 known = replace(known, listed=(*known.listed, name))
             case ConnectionDropped(connection=name):

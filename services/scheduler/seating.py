@@ -87,6 +87,8 @@ class Seat:
             case "held" if not desk.open:
                 await self._give_back()
                 self._after = self._waits_on
+            case "taken_in" if self._case.approved and not desk.listed:
+                self._hold()
             case "held" | "taken_in" | "returned" if self._case.approved:
                 await self._plan_again()
             case "scheduled" if post.late(state, now=desk.now, tolerance=desk.terms.tolerance):
@@ -138,9 +140,7 @@ class Seat:
         case, desk = self._case, self._desk
         if not desk.open:
             await self._give_back()
-            self._said += post.hold(case.state, connection=desk.connection,
-                                    reason="disconnected" if desk.listed else "not_connected")  # fmt: skip
-            self._after = self._waits_on
+            self._hold()
             return
         desk.free(await desk.lift(case.name, case.state.place), "moved", self._about)
         planned = await desk.plan(Wish(exactly_at=desk.now), "retry")
@@ -153,6 +153,12 @@ class Seat:
         planned = await desk.plan(Wish(), "retry")
         assert isinstance(planned, Planned)  # noqa: S101 - only *exactly at* can be missed
         await self._place(planned, Wish())
+
+    def _hold(self) -> None:
+        desk = self._desk
+        reason = "disconnected" if desk.listed else "not_connected"
+        self._said += post.hold(self._case.state, connection=desk.connection, reason=reason)
+        self._after = self._waits_on
 
     async def _place(self, planned: Planned, wish: Wish) -> None:
         await self._desk.take(self._case.name, planned, self._about)

@@ -1,0 +1,142 @@
+"""An account changes what it is planned by: its queue moves in order, and only what must (S14, S18, S19, S22)."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from events import CancelAsked, EngagementProfiled, PostDue, PostScheduled, SlotFreed
+from services.chassis.rows import ROOM, Pick
+from tests.scheduler.house import House, message
+from tests.scheduler.posts import DAY, HOUR, LINKEDIN, MINUTE, MONDAY, TEN
+
+NAMES = [f"post-{number:02}" for number in range(8)]
+EVENINGS = {"linkedin": {"mon": ["19:00"], "tue": ["19:00"], "wed": ["18:00", "19:00"]}}
+
+
+@pytest.fixture
+async def house() -> House:
+    """Eight posts: four on Monday morning, four on Tuesday's."""
+    house = House()
+    await house.account()
+    await house.connect(LINKEDIN)
+    await house.settle()
+    await house.send(*(message(name) for name in NAMES))
+    return house
+
+
+async def slots(house: House, names: list[str] = NAMES) -> list[str]:
+    return [(await house.last(name)).slot.local for name in names]
+
+
+async def test_another_mode_moves_the_queue_in_order(house):
+    await house.account(mode="custom", times=EVENINGS)
+    await house.settle()
+    assert (await slots(house))[:5] == [
+        "2026-11-23T19:00", "2026-11-24T19:00", "2026-11-25T18:00", "2026-11-25T19:00", "2026-11-30T19:00",
+    ]  # fmt: skip
+    assert {(await house.last(name)).why.reason.split(";")[0] for name in NAMES} == {"replanned"}
+
+
+async def test_a_smaller_cap_spreads_the_queue_and_keeps_its_order(house):
+    await house.account(caps={"linkedin": {"posts_per_day_max": 2}})
+    await house.settle()
+    moved = await slots(house)
+    assert moved == sorted(moved)
+    assert set(Counter(local[:10] for local in moved).values()) == {2}
+
+
+async def test_whoever_gets_the_same_slot_again_has_not_moved_and_nothing_is_said(house):
+    await house.account(caps={"linkedin": {"posts_per_day_max": 2}})
+    await house.settle()
+    assert await house.story("post-00") == await house.story("post-01") == ["PostTakenIn", "PostScheduled"]
+    assert len(await house.said(SlotFreed)) == 6
+
+
+async def test_a_change_that_does_not_concern_planning_moves_nobody(house):
+    before = await house.store.position()
+    await house.account(owner="o@acme.example", tolerance="PT1H", caps={"x": {"posts_per_day_max": 1}})
+    await house.settle()
+    assert await house.store.position() == before + 1
+
+
+async def test_another_zone_moves_the_wall_clock_along(house):
+    await house.account(zone="Europe/Berlin")
+    await house.settle()
+    first = (await house.last("post-00")).slot
+    assert (first.local, first.zone, first.at) == ("2026-11-23T10:00", "Europe/Berlin", MONDAY + HOUR)
+
+
+async def test_exactly_at_and_what_is_about_to_go_out_stay(house):
+    await house.send(message("exactly", exactly_at="2026-11-24T03:00:00Z"))
+    house.clock.step_to(TEN - 30 * MINUTE / 60)
+    await house.account(mode="custom", times=EVENINGS)
+    await house.settle()
+    assert (await slots(house, ["exactly", "post-00", "post-01"])) == [
+        "2026-11-24T03:00", "2026-11-23T10:00", "2026-11-23T19:00",
+    ]  # fmt: skip
+
+
+async def test_a_wish_outlives_the_move(house):
+    await house.send(message("later", not_before="2026-12-02T00:00:00Z"))
+    await house.account(mode="custom", times=EVENINGS)
+    await house.settle()
+    assert (await house.last("later")).slot.local >= "2026-12-02"
+
+
+async def test_days_that_were_full_are_looked_at_again(house):
+    assert await house.store.pick(Pick(ROOM)) != []
+    await house.account(spacing={"linkedin": "PT15M"})
+    await house.settle()
+    assert (await slots(house))[-1] == "2026-11-23T11:45"
+    await house.send(message("newcomer"))
+    assert (await house.last("newcomer")).slot.local == "2026-11-24T09:00"
+
+
+async def test_the_moved_queue_goes_out_at_its_new_slots_and_only_then(house):
+    await house.account(mode="custom", times=EVENINGS)
+    await house.until(MONDAY + 2 * DAY)
+    assert [due.slot_at for due in await house.said(PostDue)] == [MONDAY + 11 * HOUR, MONDAY + 35 * HOUR]
+
+
+async def test_s16_what_was_learned_counts_for_newcomers_of_an_adaptive_account(house):
+    await house.account(mode="adaptive")
+    await house.settle()
+    windows = ({"days": [1, 2], "from": "20:00", "to": "21:00", "weight": 1},)
+    profile = EngagementProfiled(connection=LINKEDIN, windows=windows, inputs={})
+    await house.say(f"engagement-{LINKEDIN}", profile)
+    await house.settle()
+    await house.send(message("newcomer"))
+    newcomer = await house.last("newcomer")
+    assert (newcomer.slot.local, newcomer.why.mode) == ("2026-11-23T20:00", "adaptive")
+    assert (await slots(house))[0] == "2026-11-23T10:00"
+
+
+async def test_a_long_queue_is_moved_within_caps_whatever_comes_in_meanwhile(house):
+    await house.send(*(message(f"more-{number:03}") for number in range(150)))
+    await house.account(caps={"linkedin": {"posts_per_day_max": 1}})
+    await house.send(*(message(f"new-{number:02}") for number in range(20)))
+    names = [*NAMES, *(f"more-{number:03}" for number in range(150))]
+    moved = [(await house.last(name)).slot.at for name in names]
+    assert moved == sorted(set(moved))
+    everybody = await house.said(PostScheduled)
+    last = {name: (await house.last(name)).slot.at for name in [*names, *(f"new-{number:02}" for number in range(20))]}
+    assert len(everybody) > len(last)
+    assert max(Counter(at.date() for at in last.values()).values()) == 1
+
+
+async def test_s17a_a_slot_from_before_a_change_of_zone_still_counts(house):
+    """20:00 UTC is the 25th in Tokyo and the 24th in Los Angeles; the cap counts it on the 24th in any case."""
+    caps = {"linkedin": {"posts_per_day_max": 1}}
+    await house.account(zone="Asia/Tokyo", caps=caps)
+    await house.settle()
+    for name in NAMES:
+        await house.ask(CancelAsked(post=name, body_hash="b"))
+    await house.send(message("exactly", exactly_at="2026-11-24T20:00:00Z"))
+    times = {"linkedin": {"tue": ["07:00"], "wed": ["07:00"]}}
+    await house.account(
+        zone="America/Los_Angeles", mode="custom", times=times, caps={"linkedin": {"posts_per_day_max": 1}}
+    )
+    await house.send(message("newcomer"))
+    assert (await house.last("newcomer")).slot.local == "2026-11-25T07:00"
