@@ -55,7 +55,8 @@ class Doorbell:
     async def _copy(self, _: Msg) -> None:
         self._copies.set()
 
-    async def _failed(self, broken: Exception) -> None:
-        if self.trouble is None:
-            log.warning("no bell rings from the broker; a look every second goes on", error=str(broken))
-        self.trouble = str(broken) or type(broken).__name__
+    async def _failed(self, broken: Exception) -> bool:
+        was_well, self.trouble = self.trouble is None, str(broken) or type(broken).__name__
+        if was_well:
+            log.warning("no bell rings from the broker; a look every second goes on", error=self.trouble)
+        return was_well

@@ -97,18 +97,16 @@ async def again_and_again(
     attempt: Callable[[], Awaitable[None]],
     *,
     clock: Clock,
-    failed: Callable[[Exception], Awaitable[None]],
+    failed: Callable[[Exception], Awaitable[bool]],
     passing: tuple[type[Exception], ...] = AWAY,
 ) -> NoReturn:
-    """Until cancelled. An attempt that lasted makes the next pause short again."""
+    """Until cancelled. `failed` says whether all had been well before; then the next attempt comes soon."""
     pause = AGAIN_FIRST_S
     while True:
-        started = clock.elapsed()
         try:
             await attempt()
         except passing as broken:
-            await failed(broken)
-        if clock.elapsed() - started > AGAIN_MAX_S:
-            pause = AGAIN_FIRST_S
+            if await failed(broken):
+                pause = AGAIN_FIRST_S
         await clock.nap(pause)
         pause = min(pause * 2, AGAIN_MAX_S)

@@ -31,7 +31,7 @@ from services.chassis.leases import Lease
 from services.chassis.link import ANSWER_S, AWAY, again_and_again, over
 from services.chassis.service import Chassis
 from services.chassis.store import StoreError
-from services.chassis.topology import Topology, replicas_for
+from services.chassis.topology import RETURNED_LIVES_S, Topology, replicas_for
 
 COMPARE_EVERY_S = 5.0
 LOOK_EVERY_S = 1.0
@@ -94,13 +94,14 @@ class Relay:
             passing=(*AWAY, UnknownShape),  # the newer release that wrote it may take over the lease (I9)
         )
 
-    async def _failed(self, broken: Exception) -> None:
+    async def _failed(self, broken: Exception) -> bool:
         """Said once for each trouble, not for each try."""
         with contextlib.suppress(StoreError, OSError):
             self.lag = max(0, await self._store.position() - self.offered)
-        if self.trouble is None:
-            log.error("the feed does not get on", error=str(broken) or type(broken).__name__, lag=self.lag)
-        self.trouble = str(broken) or type(broken).__name__
+        was_well, self.trouble = self.trouble is None, str(broken) or type(broken).__name__
+        if was_well:
+            log.error("the feed does not get on", error=self.trouble, lag=self.lag)
+        return was_well
 
     async def _relay(self, client: Client) -> None:
         js = client.jetstream(timeout=ANSWER_S)
@@ -126,7 +127,8 @@ class Relay:
             self.lag = max(self.lag, len(page.messages))
             for fact, body in page.returned:
                 # Acknowledged before the feed tells of it; a second one within the window is taken for the first (S41).
-                await js.publish(POST_RETURNED, body, stream=PRODUCTION, headers={Header.MSG_ID.value: fact})
+                headers = {Header.MSG_ID.value: fact}
+                await js.publish(POST_RETURNED, body, stream=PRODUCTION, headers=headers, msg_ttl=RETURNED_LIVES_S)
             page = await self._offer(client, page)
         self.lag = 0
         if self.trouble is not None:

@@ -1,8 +1,10 @@
 """The streams and consumers on NATS: the one place that creates or changes them (D12).
 
-PRODUCTION is a work queue: a message lies there, for as long as it takes, until whoever it is for has acknowledged it,
-and a full one refuses the producer instead of forgetting. DISTRIBUTION is a feed: bounded, the oldest goes first,
-because history lives in the log. REPLAY holds what was asked for once more, for a day.
+PRODUCTION is a queue: a message lies there, for as long as it takes, until the scheduler has acknowledged it and
+clears it away, and a full one refuses the producer instead of forgetting. (JetStream's own work queue flushes to disk
+for every acknowledgement: *m* 1,100 a second against 6,200.) What goes back to Production lies there a month.
+DISTRIBUTION is a feed: bounded, the oldest goes first, because history lives in the log. REPLAY holds what was asked
+for again, for a day.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ ACK_WAIT_S = 30.0
 ACK_PENDING_MAX = 1024
 """More than one batch: a fetch of more than may be pending waits out its whole time (D12)."""
 DAY_S, MB = 86_400.0, 2**20
+RETURNED_LIVES_S = 30 * DAY_S
 _INVALID_CONFIG = 10052
 
 log = structlog.get_logger("topology")
@@ -51,11 +54,11 @@ class Difference:
 
 
 def streams(replicas: int) -> dict[str, Fields]:
-    durable: Fields = {"storage": StorageType.FILE, "num_replicas": replicas}
-    feed: Fields = {**durable, "retention": RetentionPolicy.LIMITS, "discard": DiscardPolicy.OLD, "allow_atomic": True}
+    durable: Fields = {"storage": StorageType.FILE, "num_replicas": replicas, "retention": RetentionPolicy.LIMITS}
+    feed: Fields = {**durable, "discard": DiscardPolicy.OLD, "allow_atomic": True}
     each: dict[str, Fields] = {
-        PRODUCTION: {**durable, "retention": RetentionPolicy.WORK_QUEUE, "discard": DiscardPolicy.NEW,
-                     "max_bytes": 1024 * MB, "duplicate_window": 120.0},
+        PRODUCTION: {**durable, "discard": DiscardPolicy.NEW, "max_bytes": 1024 * MB, "duplicate_window": 120.0,
+                     "max_age": 0.0, "allow_msg_ttl": True},
         DISTRIBUTION: {**feed, "max_age": 30 * DAY_S, "max_bytes": 2048 * MB},
         REPLAY: {**feed, "max_age": DAY_S, "max_bytes": 512 * MB},
     }  # fmt: skip

@@ -1,11 +1,10 @@
 """Production's messages off NATS: a batch is taken in, and only then acknowledged (S1, D12).
 
-    fetched -> taken in (durable) -> acknowledged
+    fetched -> taken in (durable) -> acknowledged -> cleared away
         |----> the store is away: all of it comes back later, and nothing is fetched meanwhile
         |----> a fault of ours: one by one, so that only the message it is about comes back later
 
-FastStream consumes, with nothing acknowledged by itself. Its fetching is made patient here (`PatientPull`): by itself
-it spins when the consumer is gone, and stops the world when the connection is.
+FastStream consumes, with nothing acknowledged by itself; the fetching under it is our own (`services/chassis/pull.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import nats.errors
 import structlog
@@ -23,17 +22,19 @@ from faststream.nats.message import NatsBatchMessage
 from faststream.nats.subscriber.usecases import BatchPullStreamSubscriber
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
+from nats.js.api import ConsumerInfo
+from nats.js.errors import NotFoundError
 
 from events.subjects import POST_APPROVED, PRODUCTION
 from services.chassis.clock import Clock
 from services.chassis.link import ANSWER_S, again_and_again, close, options, while_open
+from services.chassis.pull import Pull
 from services.chassis.store import StoreError
 from services.chassis.topology import SCHEDULER, Topology, consumer_config, replicas_for
 from services.scheduler.intake import Arrived
 
 BATCH = 256
 FILL_S = 0.02
-"""An unfilled batch waits so long for more (D12)."""
 LOOK_EVERY_S = 1.0
 AGAIN_AFTER_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 """A message that could not be taken comes back after, by how often it was delivered; the last one for ever after."""
@@ -54,7 +55,7 @@ class Edge:
     def __init__(self, address: str, intake: Takes, *, clock: Clock) -> None:
         self._address, self._intake, self._clock = address, intake, clock
         self._js: JetStreamContext | None = None
-        self._pull: PatientPull | None = None
+        self._pull: Pull | None = None
         self._asking, self._asked_at = asyncio.Lock(), -ASK_GAP_S
         self.trouble: str | None = "not connected yet"
 
@@ -62,7 +63,11 @@ class Edge:
         await again_and_again(self._attempt, clock=self._clock, failed=self._failed)
 
     async def in_flight(self) -> str | None:
-        """What the broker itself says *after* being asked: an older answer may not know the newest message (D7)."""
+        """What the broker itself says *after* being asked: an older answer may not know the newest message (D7).
+
+        The consumer alone does not know for sure: *m* one message in a hundred was stored and acknowledged to its
+        producer, and for a moment neither pending nor delivered. The stream's last message against its floor is sure.
+        """
         async with self._asking:
             js = self._js
             if js is None:
@@ -70,13 +75,14 @@ class Edge:
             if (left := self._asked_at + ASK_GAP_S - asyncio.get_running_loop().time()) > 0:
                 await asyncio.sleep(left)
             try:
-                info = await js.consumer_info(PRODUCTION, SCHEDULER)
+                last, info = await asyncio.gather(_last(js), js.consumer_info(PRODUCTION, SCHEDULER))
             except (nats.errors.Error, TimeoutError):
                 return f"{PRODUCTION} out of reach"
             finally:
                 self._asked_at = asyncio.get_running_loop().time()
-        waiting = (info.num_pending or 0) + (info.num_ack_pending or 0)
-        return f"{waiting} of Production's messages" if waiting else None
+        if last <= _floor(info):
+            return None
+        return f"{max(1, (info.num_pending or 0) + (info.num_ack_pending or 0))} of Production's messages"
 
     async def _attempt(self) -> None:
         """One life of the connection: from connecting until it is lost or the consumer is."""
@@ -90,11 +96,12 @@ class Edge:
             js = client.jetstream(timeout=ANSWER_S)
             await Topology(client, replicas=replicas_for(self._address)).ensure()
             await self._hand_back(js)
+            self._pull = pull = Pull(client, PRODUCTION, SCHEDULER, batch=BATCH)
+            await pull.start()
             await broker.start()
-            assert subscriber.subscription is not None  # noqa: S101 - it has just been started
-            subscriber.subscription = self._pull = PatientPull(subscriber.subscription)
+            subscriber.subscription = cast(Any, pull)
             self._js = js
-            await while_open(lost, self._watch(js, self._pull))
+            await while_open(lost, self._watch(js, pull))
         finally:
             self._js = None
             with contextlib.suppress(nats.errors.Error):
@@ -108,15 +115,24 @@ class Edge:
             await js.reset_consumer(PRODUCTION, SCHEDULER)
             log.info("what an earlier life had fetched is delivered again", messages=info.num_ack_pending)
 
-    async def _watch(self, js: JetStreamContext, pull: PatientPull) -> None:
+    async def _watch(self, js: JetStreamContext, pull: Pull) -> None:
         """A deleted consumer answers no ping and raises no fault: it must be asked for (D12)."""
+        cleared = 0
         while True:
-            await js.consumer_info(PRODUCTION, SCHEDULER)
+            info = await js.consumer_info(PRODUCTION, SCHEDULER)
+            cleared = await self._clear_away(js, info, cleared)
             if self.trouble is not None:
                 log.info("Production's messages are taken in")
                 self.trouble = None
             pull.doubt.clear()
             await self._clock.nap(LOOK_EVERY_S, pull.doubt)
+
+    async def _clear_away(self, js: JetStreamContext, info: ConsumerInfo, cleared: int) -> int:
+        """All that was acknowledged, in one stroke: a flush to disk for each would be all the broker does."""
+        floor = _floor(info)
+        if floor > cleared:
+            await js.purge_stream(PRODUCTION, seq=floor + 1, subject=POST_APPROVED)
+        return max(floor, cleared)
 
     async def _take(self, message: NatsBatchMessage) -> None:
         raw = message.raw_message
@@ -143,24 +159,26 @@ class Edge:
                 await _told(each.ack())
 
     async def _later(self, raw: Sequence[Msg], broken: Exception) -> None:
-        """Nothing is promised, so nothing is acknowledged; and nothing more is fetched until it may work again."""
+        """Nothing is promised, so nothing is acknowledged; and nothing more is taken until it may work again."""
         log.error("the store is away, Production's messages wait", messages=len(raw), error=str(broken))
         if self._pull is not None:
-            self._pull.rest_until = asyncio.get_running_loop().time() + AGAIN_AFTER_S[0]
+            self._pull.rest(AGAIN_AFTER_S[0])
         for each in raw:
             await _told(each.nak(delay=_again_after(each)))
 
-    async def _failed(self, broken: Exception) -> None:
+    async def _failed(self, broken: Exception) -> bool:
         """Said once for each trouble, not for each try."""
-        if self.trouble is None:
-            log.error("Production's messages cannot be fetched", error=str(broken) or type(broken).__name__)
-        self.trouble = str(broken) or type(broken).__name__
+        was_well, self.trouble = self.trouble is None, str(broken) or type(broken).__name__
+        if was_well:
+            log.error("Production's messages cannot be fetched", error=self.trouble)
+        return was_well
 
 
 def subscribed(broker: NatsBroker, take: Callable[[NatsBatchMessage], Awaitable[None]]) -> BatchPullStreamSubscriber:
     """The subscriber on PRODUCTION. `declare=False`: the stream is not FastStream's to rewrite (D12)."""
 
     async def undecoded(message: NatsBatchMessage) -> NatsBatchMessage:
+        """A body that cannot be decoded is for the intake to park, not for FastStream to stumble over."""
         return message
 
     subscriber = broker.subscriber(
@@ -178,36 +196,17 @@ def subscribed(broker: NatsBroker, take: Callable[[NatsBatchMessage], Awaitable[
     return subscriber
 
 
-class PatientPull(JetStreamContext.PullSubscription):
-    """The same subscription, for FastStream's loop, which repeats at once whatever happened.
+def _floor(info: ConsumerInfo) -> int:
+    """Whatever lies at or below it is acknowledged."""
+    return info.ack_floor.stream_seq if info.ack_floor else 0
 
-    So faults take their time here and say `doubt`; and what nats-py raises as a plain timeout when an answer and its
-    deadline meet becomes the one FastStream expects, which otherwise drops what it has collected.
-    """
 
-    def __init__(self, bare: JetStreamContext.PullSubscription) -> None:
-        vars(self).update(vars(bare))
-        self.doubt = asyncio.Event()
-        self.rest_until = 0.0
-
-    async def fetch(
-        self,
-        batch: int = 1,
-        timeout: float | None = None,  # noqa: ASYNC109 - nats-py's own word
-        heartbeat: float | None = None,
-    ) -> list[Msg]:
-        if (left := self.rest_until - asyncio.get_running_loop().time()) > 0:
-            await asyncio.sleep(left)
-        try:
-            return await super().fetch(batch, timeout, heartbeat)
-        except nats.errors.TimeoutError:
-            raise
-        except TimeoutError as raced:
-            raise nats.errors.TimeoutError from raced
-        except (nats.errors.Error, OSError) as broken:
-            self.doubt.set()
-            await asyncio.sleep(LOOK_EVERY_S)
-            raise nats.errors.TimeoutError from broken
+async def _last(js: JetStreamContext) -> int:
+    """The sequence of the newest message there is (0: there is none)."""
+    try:
+        return (await js.get_last_msg(PRODUCTION, POST_APPROVED)).seq or 0
+    except NotFoundError:
+        return 0
 
 
 def _again_after(message: Msg) -> float:
