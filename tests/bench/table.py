@@ -1,19 +1,20 @@
-"""Rows, rounds and the table. A row measures ours and the limit in turn, five rounds, and quotes the medians."""
+"""Rows, rounds and the table. Ours and the limit are measured in turn, five rounds, and the medians are quoted."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import statistics
 import sys
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 ROUNDS = 5
-Measure = Callable[[Path], Awaitable[float]]
-"""Given an empty folder, one round's rate (or value)."""
+Measure = Callable[[Path], Awaitable[Any]]
+"""Given an empty folder, what one round measured: a rate, or whatever the row's `value` reads a number from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Row:
     demand: float
     unit: str
     better: Literal["higher", "lower"] = "higher"
-    rounds: int = ROUNDS
+    value: Callable[[Any], float] = float
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,33 +45,54 @@ class Result:
         return self.ratio >= self.demand if self.better == "higher" else self.ratio <= self.demand
 
 
-async def measure(row: Row, folder: Path) -> Result:
-    ours: list[float] = []
-    limits: list[float] = []
-    for turn in range(row.rounds):
-        for kind, measured, into in (("ours", row.ours, ours), ("limit", row.limit, limits)):
-            if measured is None:
-                continue
-            place = folder / f"{turn}-{kind}"
-            place.mkdir(parents=True)
-            into.append(await measured(place))
-        print(f"  {row.name}: round {turn + 1} of {row.rounds}", file=sys.stderr, flush=True)
-    middle = statistics.median(ours)
-    limit = statistics.median(limits) if limits else None
-    ratio = middle / limit if limit else middle
-    return Result(row.name, middle, limit, ratio, row.demand, row.better, row.unit)
+@dataclass(slots=True)
+class Series:
+    """What each measure gave, round after round. Rows that share a measure share what it gave."""
+
+    found: dict[Measure, list[Any]] = field(default_factory=dict)
+
+    async def add(self, measure: Measure, place: Path) -> None:
+        place.mkdir(parents=True)  # noqa: ASYNC240 - nothing else runs meanwhile
+        self.found.setdefault(measure, []).append(await measure(place))
+        shutil.rmtree(place, ignore_errors=True)
+
+    def median(self, measure: Measure, value: Callable[[Any], float]) -> float:
+        return statistics.median(value(each) for each in self.found[measure])
+
+
+async def measure(rows: Sequence[Row], folder: Path, rounds: int = ROUNDS) -> list[Result]:
+    """Rows of one file, side by side."""
+    series = Series()
+    sides = dict.fromkeys(side for row in rows for side in (row.ours, row.limit) if side is not None)
+    for turn in range(1, rounds + 1):
+        for number, side in enumerate(sides):
+            await series.add(side, folder / f"{turn}-{number}")
+        print(f"  {rows[0].name}: round {turn} of {rounds}", file=sys.stderr, flush=True)
+    return [_result(row, series) for row in rows]
+
+
+def _result(row: Row, series: Series) -> Result:
+    ours = series.median(row.ours, row.value)
+    limit = series.median(row.limit, row.value) if row.limit else None
+    ratio = ours / limit if limit else ours
+    return Result(row.name, ours, limit, ratio, row.demand, row.better, row.unit)
 
 
 def show(results: list[Result], started: float) -> None:
-    print(f"\n{'row':58} {'ours':>12} {'limit':>12} {'ratio':>8} {'demand':>9}  unit")
+    print(f"\n{'row':58} {'ours':>10} {'limit':>10} {'ratio':>8} {'demand':>9}  unit")
     for each in results:
-        limit = f"{each.limit:12,.0f}" if each.limit is not None else f"{'-':>12}"
+        limit = "-" if each.limit is None else _number(each.limit)
         sign = ">=" if each.better == "higher" else "<="
         mark = "" if each.met else "   NOT MET"
         print(
-            f"{each.name:58} {each.ours:12,.4g} {limit} {each.ratio:8.3g} {sign}{each.demand:7.3g}  {each.unit}{mark}"
+            f"{each.name:58} {_number(each.ours):>10} {limit:>10} {each.ratio:8.3g} {sign}{each.demand:7.3g}"
+            f"  {each.unit}{mark}"
         )
     print(f"{sum(each.met for each in results)} of {len(results)} met, in {time.monotonic() - started:.0f} s")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def write(results: list[Result], path: Path) -> None:

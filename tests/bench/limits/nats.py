@@ -11,7 +11,7 @@ from pathlib import Path
 import nats
 from nats.js.api import StreamConfig
 
-BODY = b"x" * 790
+BODY = b"x" * 621
 
 
 async def atomic_batches(place: Path, count: int, size: int) -> float:

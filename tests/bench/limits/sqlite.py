@@ -6,7 +6,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-STATE = b"x" * 600
+STATE = b"x" * 416
 
 
 def _open(path: Path) -> sqlite3.Connection:

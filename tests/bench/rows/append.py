@@ -11,23 +11,24 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from events import Draft, PostDue
+from events import Draft, SlotTaken
 from events.envelope import About
-from events.production import Content
 from services.chassis.store import Append, Say
 from services.chassis.store_sqlite import SqliteStore
 from tests.bench.limits import sqlite
 from tests.bench.table import Row
 
 CALLERS, FACTS, COMMITS = 64, 16_000, 2_000
-AT = datetime(2026, 11, 24, 9, tzinfo=UTC)
-FACT = PostDue(round=1, connection="acme.x", content=Content(text="x" * 120), content_hash="h" * 64, slot_at=AT)
+AT = datetime(2026, 11, 24, 9, 0, 0, 250_000, tzinfo=UTC)
+FACT = SlotTaken(connection="acme.linkedin", day=AT.date(), post="spring-042", at=AT, local="2026-11-24T09:00")
+CAUSE = "c" * 32
 
 
 def one_fact(number: int) -> Append:
+    """A fact of middling length: its state has 416 bytes, as the limits' have."""
     story = f"acme.{number}"
-    about = About(story=story, actor="bench", happened_at=AT, account="acme", channel="x")
-    return Append([Say(f"post-{story}", 0, [Draft(story, FACT, about)])])
+    about = About(story=story, actor="scheduler", happened_at=AT, cause=CAUSE, account="acme", channel="linkedin")
+    return Append([Say(f"post-{story}", 0, [Draft(f"{number:032}", FACT, about)])])
 
 
 async def ours(place: Path) -> float:

@@ -25,7 +25,7 @@ async def ours(place: Path) -> float:
     """Facts a second from the log to the last acknowledgement."""
     clock = RealClock()
     store = BelledStore(SqliteStore(place / "log.db", clock.now))
-    await asyncio.gather(*(store.append(one_fact(f"acme.{number}")) for number in range(FACTS)))
+    await asyncio.gather(*(store.append(one_fact(number)) for number in range(FACTS)))
     async with Broker(place / "nats", port=0) as broker:
         relay = Relay(Chassis(store, clock, lambda: uuid.uuid4().hex), broker.url)
         running = asyncio.create_task(relay.run())
