@@ -34,8 +34,8 @@ def gone(story: str) -> Drop:
 
 
 def wait_on(row: Row) -> Change:
-    """What the desk could do is done; it waits for its connection now."""
-    return Change(WAITING, row, {"waits_for": "connection"})
+    """What the desk could do is done, an ask answered; it waits for its connection now, and for no other reason."""
+    return Change(WAITING, row, {"waits_for": "connection", "cause": 0})
 
 
 def release(connection: str) -> Change:
