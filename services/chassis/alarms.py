@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 import structlog
 
-from services.chassis.bells import BelledStore
+from services.chassis.bells import BelledStore, bell_of_alarms
 from services.chassis.clock import Clock
 from services.chassis.rows import ALARM, Change, Claim, Drop, Pick, Put, Row
 from services.chassis.store import Append, Conflict, Store
@@ -61,7 +61,7 @@ class Alarms:
         self._shared, self._holder = shared, holder
         self._lease_now = lease_now or (lambda: datetime.fromtimestamp(clock.elapsed(), UTC))
         self._hand: dict[asyncio.Task[None], str] = {}
-        self._bell = store.bell(ALARM.name)
+        self._bell = store.bell(ALARM.name, bell_of_alarms(service))
 
     async def run(self) -> None:
         try:
