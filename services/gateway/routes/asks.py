@@ -54,50 +54,72 @@ def asks(desk: Desk) -> APIRouter:
     @router.patch("/{id}")
     async def edit(id: str, change: Edit, asked: Ask) -> JSONResponse:
         """Before an attempt is open (S28)."""
-        told = await visible(desk, asked, id)
-        named = named_in(change)
-        content = content_of(told)
-        edited = content.model_copy(update=named)
-        version = f"{len(told)}.{len(await desk.store.read(delivery_stream(id)))}"
-        if edited == content and asked.expected in (None, version):
-            # Nobody has to decide about what it says already.
-            return await as_shown(desk, id, await desk.store.position())
-        if None in named.values():
-            # Taking something away takes the whole content, and then it must be the one that was read.
-            return await decided(desk, asked, EditAsked(content=edited, **common(id, asked, version)), id)
-        return await decided(desk, asked, EditAsked(**named, **common(id, asked)), id)
+        return await edited(desk, asked, id, change)
 
     @router.post("/{id}/retry")
     async def retry(id: str, asked: Ask) -> JSONResponse:
         """A failed post once more, after its cause was mended (S30)."""
-        await visible(desk, asked, id)
-        return await decided(desk, asked, RetryAsked(**common(id, asked)), id)
+        return await retried(desk, asked, id)
 
     @router.post("/{id}/cancel")
     async def cancel(id: str, asked: Ask, why: Reason | None = None) -> JSONResponse:
         """Once this is answered 200, no call starts any more (I16)."""
-        await visible(desk, asked, id)
-        return await decided(desk, asked, CancelAsked(reason=(why or Reason()).reason, **common(id, asked)), id)
+        return await cancelled(desk, asked, id, why or Reason())
 
     @router.post("/{id}/reschedule")
     async def reschedule(id: str, move: Move, asked: Ask) -> JSONResponse:
-        await visible(desk, asked, id)
-        if (move.at is None) == (move.not_before is None):
-            raise Problem("invalid", "Say either `at` or `not_before`.", errors=[Wrong("at", "one of the two")])
-        fact = RescheduleAsked(at=move.at, not_before=move.not_before, **common(id, asked))
-        return await decided(desk, asked, fact, id)
+        return await rescheduled(desk, asked, id, move)
 
     @router.post("/{id}/settle")
     async def settle(id: str, how: Settle, asked: Ask) -> JSONResponse:
         """For an unknown outcome: it did go out, or send it again (S35)."""
-        await visible(desk, asked, id)
-        if how.verdict == "published" and not (how.channel_post_id or how.url):
-            raise Problem("where_is_it", "Say where it is live: `channel_post_id`, or `url`.",
-                          errors=[Wrong("channel_post_id", "this or `url` is needed")])  # fmt: skip
-        fact = SettleAsked(verdict=how.verdict, channel_post_id=how.channel_post_id, url=how.url, **common(id, asked))
-        return await decided(desk, asked, fact, id)
+        return await settled(desk, asked, id, how)
 
     return router
+
+
+# One function an ask; the page asks by the same ones.
+
+
+async def edited(desk: Desk, asked: Asked, id: str, change: Edit) -> JSONResponse:
+    told = await visible(desk, asked, id)
+    named, content = named_in(change), content_of(told)
+    whole = content.model_copy(update=named)
+    version = f"{len(told)}.{len(await desk.store.read(delivery_stream(id)))}"
+    if whole == content and asked.expected in (None, version):
+        # Nobody has to decide about what it says already.
+        return await as_shown(desk, id, await desk.store.position())
+    if None in named.values():
+        # Taking something away takes the whole content, and then it must be the one that was read.
+        return await decided(desk, asked, EditAsked(content=whole, **common(id, asked, version)), id)
+    return await decided(desk, asked, EditAsked(**named, **common(id, asked)), id)
+
+
+async def retried(desk: Desk, asked: Asked, id: str) -> JSONResponse:
+    await visible(desk, asked, id)
+    return await decided(desk, asked, RetryAsked(**common(id, asked)), id)
+
+
+async def cancelled(desk: Desk, asked: Asked, id: str, why: Reason) -> JSONResponse:
+    await visible(desk, asked, id)
+    return await decided(desk, asked, CancelAsked(reason=why.reason, **common(id, asked)), id)
+
+
+async def rescheduled(desk: Desk, asked: Asked, id: str, move: Move) -> JSONResponse:
+    await visible(desk, asked, id)
+    if (move.at is None) == (move.not_before is None):
+        raise Problem("invalid", "Say either `at` or `not_before`.", errors=[Wrong("at", "one of the two")])
+    fact = RescheduleAsked(at=move.at, not_before=move.not_before, **common(id, asked))
+    return await decided(desk, asked, fact, id)
+
+
+async def settled(desk: Desk, asked: Asked, id: str, how: Settle) -> JSONResponse:
+    await visible(desk, asked, id)
+    if how.verdict == "published" and not (how.channel_post_id or how.url):
+        raise Problem("where_is_it", "Say where it is live: `channel_post_id`, or `url`.",
+                      errors=[Wrong("channel_post_id", "this or `url` is needed")])  # fmt: skip
+    fact = SettleAsked(verdict=how.verdict, channel_post_id=how.channel_post_id, url=how.url, **common(id, asked))
+    return await decided(desk, asked, fact, id)
 
 
 def common(story: str, asked: Asked, version: str | None = None) -> dict[str, Any]:

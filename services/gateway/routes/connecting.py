@@ -47,22 +47,7 @@ def connecting(desk: Desk) -> APIRouter:
     async def authorize(account: Account, channel: str, asked: Ask, which: Which | None = None) -> JSONResponse:
         """The address at which the channel asks its owner for consent; good for ten minutes, once."""
         name = named(account, channel, which.label if which else None)
-        # Made from the request under a secret of the house: the same request is sent to the same address.
-        secret = desk.vault.derive("state", asked.mark, name) + desk.vault.derive("verifier", asked.mark, name)
-        begun = consents.begin(name, by=asked.by, now=desk.now(), secret=secret, vault=desk.vault)
-
-        async def decide() -> Decided:
-            await owned(desk, asked, name)
-            if not desk.grants.adapter(channel).oauth:
-                raise Problem("connects_by_key", f"A {channel} connects by a key of its CMS: PUT …/connections/blog.")
-            desk.grants.client(channel)
-            return Decided(Done({}), begun.append)
-
-        await desk.asking.change(asked, decide)
-        url = desk.grants.adapter(channel).authorize_url(
-            desk.grants.client(channel), state=begun.state.reveal(), verifier=begun.verifier.reveal()
-        )
-        return JSONResponse({"authorize_url": desk.seen_as(url)})
+        return JSONResponse({"authorize_url": await authorize_url(desk, asked, name)})
 
     @router.put("/v1/accounts/{account}/connections/blog")
     async def blog(account: Account, body: BlogKey, asked: Ask) -> JSONResponse:
@@ -110,6 +95,26 @@ def connecting(desk: Desk) -> APIRouter:
         return answered(await desk.asking.change(asked, decide))
 
     return router
+
+
+async def authorize_url(desk: Desk, asked: Asked, name: str) -> str:
+    """Made from the request under a secret of the house: the same request is sent to the same address."""
+    channel = channel_of(name)
+    secret = desk.vault.derive("state", asked.mark, name) + desk.vault.derive("verifier", asked.mark, name)
+    begun = consents.begin(name, by=asked.by, now=desk.now(), secret=secret, vault=desk.vault)
+
+    async def decide() -> Decided:
+        await owned(desk, asked, name)
+        if not desk.grants.adapter(channel).oauth:
+            raise Problem("connects_by_key", f"A {channel} connects by a key of its CMS: PUT …/connections/blog.")
+        desk.grants.client(channel)
+        return Decided(Done({}), begun.append)
+
+    await desk.asking.change(asked, decide)
+    url = desk.grants.adapter(channel).authorize_url(
+        desk.grants.client(channel), state=begun.state.reveal(), verifier=begun.verifier.reveal()
+    )
+    return desk.seen_as(url)
 
 
 def named(account: str, channel: str, label: str | None) -> str:

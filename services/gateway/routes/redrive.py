@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from events import FactRedriven, MessageParked, MessageRedriven, RedriveAsked, Told
 from events.subjects import POST_APPROVED
 from services.chassis.rows import PARKED_BODY, Put
-from services.gateway.asking import ANSWER_S, Wish
+from services.gateway.asking import ANSWER_S, Asked, Wish
 from services.gateway.bodies import Ask, Body, Door
 from services.gateway.desk import Desk, allow
 from services.gateway.problems import Problem, Wrong, not_found
@@ -35,26 +35,29 @@ def redrive(desk: Desk) -> APIRouter:
 
     @router.post("/{id}/redrive")
     async def again(id: str, asked: Ask, how: Redrive | None = None) -> JSONResponse:
-        how = how or Redrive()
-        told = await desk.store.read(id) if PARKED.fullmatch(id) else []
-        if not told or not asked.by.sees(told[0].account):
-            raise not_found()
-        allow(asked.by, "operate")
-        mended = body_of(id, how)
-        fact = RedriveAsked(parked=id, body_hash=asked.fingerprint, mended=mended is not None, discard=how.discard)
-        # The mended body lies beside the ask, under its id, as a parked one lies beside its fact.
-        beside = [Put(PARKED_BODY, {"id": asked.ids()(), "body": mended, "subject": subject_of(told)})]
-        wish = Wish(fact, told[0].story, told[0].account)
-        said = await desk.asking.ask(asked, [wish], rows=beside if mended is not None else ())
-        (verdict,) = await desk.asking.verdicts(said, lambda ask: (id,))
-        if refusal := verdict.refusal:
-            raise refusal
-        if verdict.fact is None:
-            return JSONResponse({"asked": verdict.ask.id}, 202)
-        await desk.views.reached(verdict.fact.position, ANSWER_S)
-        return JSONResponse({"id": id, **became_of(verdict.fact)})
+        return await redriven(desk, asked, id, how or Redrive())
 
     return router
+
+
+async def redriven(desk: Desk, asked: Asked, id: str, how: Redrive) -> JSONResponse:
+    told = await desk.store.read(id) if PARKED.fullmatch(id) else []
+    if not told or not asked.by.sees(told[0].account):
+        raise not_found()
+    allow(asked.by, "operate")
+    mended = body_of(id, how)
+    fact = RedriveAsked(parked=id, body_hash=asked.fingerprint, mended=mended is not None, discard=how.discard)
+    # The mended body lies beside the parked one, where the scheduler looks for it; it is too large for a fact.
+    beside = [Put(PARKED_BODY, {"id": f"{id}:mended", "body": mended, "subject": subject_of(told)})]
+    wish = Wish(fact, told[0].story, told[0].account)
+    said = await desk.asking.ask(asked, [wish], rows=beside if mended is not None else ())
+    (verdict,) = await desk.asking.verdicts(said, lambda ask: (id,))
+    if refusal := verdict.refusal:
+        raise refusal
+    if verdict.fact is None:
+        return JSONResponse({"asked": verdict.ask.id}, 202)
+    await desk.views.reached(verdict.fact.position, ANSWER_S)
+    return JSONResponse({"id": id, **became_of(verdict.fact)})
 
 
 def body_of(id: str, how: Redrive) -> bytes | None:
