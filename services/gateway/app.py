@@ -58,8 +58,8 @@ def build(
     asking = Asking(store, clock=clock)
     grants = Grants(store, clock=clock, vault=vault, adapters=adapters, http_for=http_for, clients=clients,
                     public_url=public_url)  # fmt: skip
-    desk = Desk(chassis, keys, asking, grants, vault, views, public_url, seen_as, metrics or Metrics(),
-                hooks or Hooks())  # fmt: skip
+    hooks = hooks or Hooks(accept_clock=getattr(clock, "accept", None))
+    desk = Desk(chassis, keys, asking, grants, vault, views, public_url, seen_as, metrics or Metrics(), hooks)
     wired = service(
         chassis,
         "gateway",

@@ -29,6 +29,8 @@ from services.gateway.principal import Principal
 from services.gateway.problems import Problem, not_found
 
 SERVICE = "gateway"
+NOBODY = Client("", "")
+"""A blog knows its owner's key and no registration of ours (S7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,15 @@ class Grants:
             raise Problem("channel_not_offered", f"This house has no way to speak to {channel} yet.")
         return self._adapters[channel]
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Those this house can speak to."""
+        return tuple(name for name in CHANNELS if name in self._adapters)
+
     def client(self, channel: str) -> Client:
         """Our registration, with the one address its consents come back to (A11)."""
+        if not self.adapter(channel).oauth:
+            return NOBODY
         if channel not in self._clients:
             raise Problem("not_registered", f"This house has no registration at {channel}; an operator adds it to the "
                           "file named by DISTRIBUTION_CLIENTS_FILE.")  # fmt: skip

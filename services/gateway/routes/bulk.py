@@ -16,9 +16,10 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime
 
-from events import CancelAsked, Fact, PostCancelled, PostScheduled, RescheduleAsked, RetryAsked, UndoAsked
+from events import CancelAsked, Fact, PostCancelled, PostScheduled, RescheduleAsked, RetryAsked, Told, UndoAsked
 from events.channels import account_of
 from events.envelope import utc
+from events.subjects import answer_stream
 from services.gateway.asking import Asked, Wish, of_the_post
 from services.gateway.bodies import Ask, Body, Door
 from services.gateway.desk import Desk, allow
@@ -69,14 +70,17 @@ def bulk(desk: Desk) -> APIRouter:
         there = await desk.store.read(f"asking-{id}") if BULK.fullmatch(id) else []
         if not there or not all(asked.by.sees(account_of(each.story)) for each in there):
             raise not_found()
-        wishes = [
-            Item(each.story, Wish(UndoAsked(bulk=id, **common(each.story, asked)), each.story, each.account,
-                                  each.about.channel))
-            for each in there
-        ]  # fmt: skip
-        return await outcomes(desk, asked, wishes)
+        return await outcomes(desk, asked, [await taken_back(desk, asked, id, each) for each in there])
 
     return router
+
+
+async def taken_back(desk: Desk, asked: Asked, id: str, ask: Told) -> Item:
+    """What this bulk was refused for a post is not its to take back."""
+    if await desk.store.read(answer_stream(ask.id)):
+        return Item(ask.story, problem=Problem("nothing_to_undo", "This bulk change did nothing to the post."))
+    fact = UndoAsked(bulk=id, **common(ask.story, asked))
+    return Item(ask.story, Wish(fact, ask.story, ask.account, ask.about.channel))
 
 
 def checked(body: Bulk) -> None:
