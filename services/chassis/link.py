@@ -23,6 +23,7 @@ from services.chassis.store import StoreError
 
 CONNECT_S = 3
 CLOSE_S = 2.0
+LOOK_EVERY_S = 0.2
 ANSWER_S = 5.0
 """JetStream answers within; otherwise whether it did as asked is unknown."""
 AGAIN_FIRST_S, AGAIN_MAX_S = 0.1, 5.0
@@ -68,18 +69,22 @@ async def over(address: str, name: str, work: Callable[[Client], Coroutine[Any, 
     lost = asyncio.Event()
     client = await nats.connect(**options(address, name, lost))
     try:
-        await while_open(lost, work(client))
+        await while_open(client, lost, work(client))
     finally:
         await close(client)
 
 
-async def while_open(lost: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-    """nats-py leaves who waits for an answer waiting when the connection is closed; here they are let go."""
+async def while_open(client: Client, lost: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """nats-py leaves who waits for an answer waiting when the connection is closed; here they are let go.
+
+    It does not even always say that it closed: what it still had to send then is a fault, and the word is forgotten.
+    """
     working, losing = asyncio.ensure_future(work), asyncio.ensure_future(lost.wait())
     try:
-        await asyncio.wait({working, losing}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise LinkLost("the broker has closed the connection, or is gone")
+        while not working.done():
+            await asyncio.wait({working, losing}, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+            if client.is_closed and not working.done():
+                raise LinkLost("the broker has closed the connection, or is gone")
         await working
     finally:
         losing.cancel()

@@ -132,9 +132,8 @@ async def replay(
             progress(done)
         await target.finish()
     except AWAY as broken:
-        raise ReplayStopped(
-            f"stopped after position {done.last} ({broken}): ask again from {done.last + 1}"
-        ) from broken
+        where = f"stopped after position {done.last}, ask again from {done.last + 1}"
+        raise ReplayStopped(f"{where}: {broken}") from broken
     return done
 
 

@@ -101,7 +101,7 @@ class Edge:
             await broker.start()
             subscriber.subscription = cast(Any, pull)
             self._js = js
-            await while_open(lost, self._watch(js, pull))
+            await while_open(client, lost, self._watch(js, pull))
         finally:
             self._js = None
             with contextlib.suppress(nats.errors.Error):

@@ -10,11 +10,13 @@ import pytest
 from nats.errors import Error as NatsError
 from nats.js.api import DiscardPolicy
 
-from events import Comment, PostRejected
+from events import Comment, PostEdited, PostRejected, PostTakenIn
+from events.production import Content
 from events.subjects import DISTRIBUTION, POST_RETURNED, PRODUCTION, subject_of
 from events.wire import cloud_event, on_the_wire
 from services.chassis import relay as relaying
 from services.chassis.rows import LEASE, Pick
+from services.scheduler.message import BYTES_MAX
 from tests.messaging.log import DUE
 from tests.servers_nats import Proxy, everything, kill, ready, until, wipe
 
@@ -102,12 +104,12 @@ async def test_a_broker_wiped_under_load_is_offered_everything_again(nats, clien
     async with log.relaying(nats.url) as relay:
         await log.say(3000)
         await log.caught_up(relay)
-        for _ in range(3):
+        for turn in range(1, 4):
             saying = asyncio.gather(*(log.say(50) for _ in range(6)))
             await wipe(nats, tmp_path)
             await saying
-        await in_the_feed(client, 3900)
-        await log.caught_up(relay)
+            await in_the_feed(client, 3000 + turn * 300)
+            await log.caught_up(relay)
     events = await everything(client, DISTRIBUTION)
     assert positions(events) == list(range(1, 3901))
     assert [(int(event["position"]), event["id"]) for event in events] == await log.hash()
@@ -277,6 +279,37 @@ async def test_a_standby_takes_over_at_once_from_one_that_ends(nats, client, log
         await log.say(10)
         await log.caught_up(second)
     assert positions(await everything(client, DISTRIBUTION)) == list(range(1, 21))
+
+
+@pytest.mark.parametrize("text", ["x", "\x01", "ü", "🎈"], ids=["plain", "escaped", "umlaut", "balloon"])
+async def test_the_largest_post_that_production_may_send_goes_out_whole(nats, client, log, text):
+    """Every fact fits the wire (D14): a message of 256 kB is the largest that becomes one (S2a)."""
+    sent = text * (BYTES_MAX // len(orjson.dumps(text)[1:-1]))
+    fact = PostTakenIn(post="p" * 64, connection="acme.x", content=Content(text=sent), content_hash="h" * 64)
+    [told] = await log.say(1, fact)
+    async with log.relaying(nats.url) as relay:
+        await log.caught_up(relay)
+    assert await everything(client, DISTRIBUTION) == [cloud_event(told)]
+
+
+async def test_one_that_no_broker_would_carry_goes_without_its_data_and_stops_nobody(nats, client, log):
+    thread = tuple(Comment(by="reviewer", text="x" * 200_000, at=DUE.slot_at) for _ in range(6))
+    [told] = await log.say(1, PostRejected(comments=thread))
+    await log.say(3)
+    async with log.relaying(nats.url) as relay:
+        await log.caught_up(relay)
+    events = await everything(client, DISTRIBUTION)
+    assert positions(events) == [1, 2, 3, 4]
+    assert (events[0]["id"], events[0]["datatoolarge"], "data" in events[0]) == (told.id, "true", False)
+    assert (await client.jetstream().get_last_msg(PRODUCTION, POST_RETURNED)).headers["Nats-Msg-Id"] == told.id
+
+
+async def test_many_large_facts_are_more_than_one_batch(nats, client, log):
+    fact = PostEdited(content=Content(text="x" * 200_000), content_hash="h")
+    async with log.relaying(nats.url) as relay:
+        await log.say(100, fact)
+        await log.caught_up(relay)
+    assert positions(await everything(client, DISTRIBUTION)) == list(range(1, 101))
 
 
 async def test_two_that_both_believe_to_be_the_one_offer_nothing_twice(nats, client, log, monkeypatch):
