@@ -37,6 +37,7 @@ ENVELOPE = {
     "account": {"type": "string"},
     "channel": {"type": "string"},
     "shape": {"type": "string", "description": "version of the data's shape, a decimal number"},
+    "datatoolarge": {"const": "true", "description": "instead of data that no broker would carry: ask the API for it"},
 }
 
 

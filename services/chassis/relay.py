@@ -31,7 +31,7 @@ from services.chassis.leases import Lease
 from services.chassis.link import ANSWER_S, AWAY, again_and_again, over
 from services.chassis.service import Chassis
 from services.chassis.store import StoreError
-from services.chassis.topology import RETURNED_LIVES_S, Topology, replicas_for
+from services.chassis.topology import RETURNED_LIVES_S, Topology, TopologyWrong, replicas_for
 
 COMPARE_EVERY_S = 5.0
 LOOK_EVERY_S = 1.0
@@ -40,6 +40,8 @@ LOOK_SHARED_EVERY_S = 0.1
 FOREIGN_MAX = 1000
 """So many messages that are no copies of our log are stepped over, looking for where the feed ends."""
 HEADERS_MAX = 1024
+PASSING = (*AWAY, TopologyWrong, UnknownShape)
+"""An operator mends the one; for the other the newer release that wrote it may take over the lease (I9)."""
 
 log = structlog.get_logger("relay")
 
@@ -86,13 +88,13 @@ class Relay:
         return None
 
     async def _host(self) -> None:
-        self._end = self._kept = await read_end(self._store)
-        await again_and_again(
-            lambda: over(self._address, "relay", self._relay),
-            clock=self._clock,
-            failed=self._failed,
-            passing=(*AWAY, UnknownShape),  # the newer release that wrote it may take over the lease (I9)
-        )
+        self._end = self._kept = None
+        await again_and_again(self._attempt, clock=self._clock, failed=self._failed, passing=PASSING)
+
+    async def _attempt(self) -> None:
+        if self._end is None:
+            self._end = self._kept = await read_end(self._store)
+        await over(self._address, "relay", self._relay)
 
     async def _failed(self, broken: Exception) -> bool:
         """Said once for each trouble, not for each try."""

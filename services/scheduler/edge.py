@@ -27,10 +27,10 @@ from nats.js.errors import NotFoundError
 
 from events.subjects import POST_APPROVED, PRODUCTION
 from services.chassis.clock import Clock
-from services.chassis.link import ANSWER_S, again_and_again, close, options, while_open
+from services.chassis.link import ANSWER_S, AWAY, again_and_again, close, options, while_open
 from services.chassis.pull import Pull
 from services.chassis.store import StoreError
-from services.chassis.topology import SCHEDULER, Topology, consumer_config, replicas_for
+from services.chassis.topology import SCHEDULER, Topology, TopologyWrong, consumer_config, replicas_for
 from services.scheduler.intake import Arrived
 
 BATCH = 256
@@ -60,7 +60,8 @@ class Edge:
         self.trouble: str | None = "not connected yet"
 
     async def run(self) -> None:
-        await again_and_again(self._attempt, clock=self._clock, failed=self._failed)
+        passing = (*AWAY, TopologyWrong)  # an operator may mend it while we run
+        await again_and_again(self._attempt, clock=self._clock, failed=self._failed, passing=passing)
 
     async def in_flight(self) -> str | None:
         """What the broker itself says *after* being asked: an older answer may not know the newest message (D7).

@@ -29,8 +29,8 @@ class Log:
     """`say` appends one fact each to as many streams; `relaying()` runs the relay meanwhile."""
 
     def __init__(self, folder: Path) -> None:
-        self.clock = RealClock()
-        self.store = BelledStore(SqliteStore(folder / "log.db", self.clock.now))
+        self.clock, self.path = RealClock(), folder / "log.db"
+        self.store = BelledStore(SqliteStore(self.path, self.clock.now))
         self._said = 0
 
     def chassis(self, holder: str = "here") -> Chassis:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 
 import orjson
 import pytest
@@ -208,6 +209,29 @@ async def test_a_feed_whose_messages_have_all_aged_away_is_not_taken_for_a_wiped
         await log.say(1)
         await log.caught_up(relay)
     assert positions(await everything(client, DISTRIBUTION)) == [11]
+
+
+async def test_a_feed_that_cannot_be_made_is_trouble_until_an_operator_has_mended_it(nats, client, log):
+    js = client.jetstream()
+    await js.add_stream(name="OTHER", subjects=["distribution.>"])
+    async with log.relaying(nats.url) as relay:
+        await log.say(5)
+        await until(lambda: relay.trouble and "stream DISTRIBUTION is not there" in relay.trouble, what="it is said")
+        await js.delete_stream("OTHER")
+        await log.caught_up(relay)
+    assert positions(await everything(client, DISTRIBUTION)) == list(range(1, 6))
+
+
+async def test_a_shape_of_a_newer_release_stops_the_feed_and_is_never_skipped(nats, client, log):
+    await log.say(5)
+    with sqlite3.connect(log.path) as db:  # as a newer release would have written it
+        db.execute("UPDATE stored_events SET topic = 'scheduler.post_vanished.v1' WHERE rowid = 3")
+    async with log.relaying(nats.url) as relay:
+        await until(lambda: relay.trouble and "post_vanished" in relay.trouble, what="it is said")
+        with sqlite3.connect(log.path) as db:
+            db.execute("UPDATE stored_events SET topic = 'scheduler.post_due.v1' WHERE rowid = 3")
+        await log.caught_up(relay)
+    assert positions(await everything(client, DISTRIBUTION)) == list(range(1, 6))
 
 
 async def test_a_feed_with_no_room_waits_and_loses_nothing(nats, client, log):
