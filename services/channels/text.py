@@ -23,6 +23,8 @@ _GLUED = regex.compile(r"[^\x00-\x7f](?=https?://)", regex.IGNORECASE)
 """Scripts without spaces write an address right behind a letter; it is one all the same."""
 _AFTER_PATH = regex.compile(r"(?<=[^/:]/.*)[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\u3000-\u303f\uff00-\uffef]")
 """Where X lets the path of an address end although no space follows."""
+_WORD = regex.compile(r"\S+")
+_MAYBE_ADDRESS = regex.compile(r"(?:[.:]|//)\S")
 _GRAPHEME = regex.compile(r"\X")
 _EMOJI = regex.compile(r"\p{Emoji_Presentation}|\p{Extended_Pictographic}\ufe0f|[\U0001F1E6-\U0001F1FF]|\ufe0f?\u20e3")
 
@@ -34,15 +36,25 @@ def _links() -> LinkifyIt:
 
 def addresses(text: str) -> list[tuple[int, int]]:
     """Where the web addresses of a text begin and end; a bare domain with a known ending is one too."""
-    found = _links().match(_GLUED.sub(" ", text)) or ()
-    return [(each.index, each.last_index) for each in found if each.schema != "mailto:"]
+    if not may_hold_addresses(text):
+        return []
+    # No address reaches over a space, so only the few words that may be one are looked at closely.
+    words = [word for word in _WORD.finditer(_GLUED.sub(" ", text)) if may_hold_addresses(word[0])]
+    found = [(word.start(), each) for word in words for each in _links().match(word[0]) or ()]
+    return [(at + each.index, at + each.last_index) for at, each in found if each.schema != "mailto:"]
+
+
+def may_hold_addresses(text: str) -> bool:
+    """A quick no for the many: every address has a dot, a colon or two slashes with something right behind."""
+    return _MAYBE_ADDRESS.search(text) is not None
 
 
 def weighted(text: str) -> int:
     text = unicodedata.normalize("NFC", text)
     weight, at = 0, 0
     for begins, ends in [*addresses(text), (len(text), len(text))]:
-        weight += sum(_weight(grapheme) for grapheme in _GRAPHEME.findall(text[at:begins]))
+        words = text[at:begins]
+        weight += len(words) if words.isascii() else sum(map(_weight, _GRAPHEME.findall(words)))
         weight += ADDRESS_WEIGHT if ends > begins else 0
         more = _AFTER_PATH.search(text, begins, ends)
         at = more.start() if more else ends
