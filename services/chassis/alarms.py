@@ -17,7 +17,7 @@ import structlog
 from services.chassis.bells import BelledStore, bell_of_alarms
 from services.chassis.clock import Clock
 from services.chassis.rows import ALARM, Change, Claim, Drop, Pick, Put, Row
-from services.chassis.store import Append, Conflict, Store
+from services.chassis.store import Append, Conflict, Store, StoreError
 
 Ring = Callable[[dict[str, Any], Row], Awaitable[Append | None]]
 """What one ring does: read, decide, and answer with what to append; the alarm itself goes with that append."""
@@ -44,7 +44,10 @@ def clear_alarm(service: str, name: str) -> Drop:
 
 
 class Alarms:
-    """Rings one service's alarms. With `shared`, several processes ring the same ones and each claims its own."""
+    """Rings one service's alarms. With `shared`, several processes ring the same ones and each claims its own.
+
+    `stopped` says why it waits, while the store cannot be asked.
+    """
 
     def __init__(
         self,
@@ -61,14 +64,22 @@ class Alarms:
         self._shared, self._holder = shared, holder
         self._lease_now = lease_now or (lambda: datetime.fromtimestamp(clock.elapsed(), UTC))
         self._hand: dict[asyncio.Task[None], str] = {}
+        self.stopped: str | None = None
         self._bell = store.bell(ALARM.name, bell_of_alarms(service))
 
     async def run(self) -> None:
         try:
             while True:
                 self._bell.clear()
-                await self.step()
-                until = None if len(self._hand) >= HAND_MAX else await self.next_due()
+                until = None
+                try:
+                    await self.step()
+                    until = None if len(self._hand) >= HAND_MAX else await self.next_due()
+                    self.stopped = None
+                except (StoreError, OSError) as broken:
+                    # What is due stays due; a full disk or a lost database heals, and we go on (I28).
+                    self.stopped = str(broken)
+                    log.error("the alarms wait", service=self._service, error=str(broken))
                 looking = asyncio.Event()
                 timer = asyncio.get_running_loop().call_later(LOOK_EVERY_S, looking.set)
                 await self._clock.wait(until, self._bell, looking)
@@ -153,8 +164,15 @@ class Alarms:
                 continue  # somebody else moved first: the ring decides on what is there now
             except Exception as broken:
                 log.exception("a ring broke", service=self._service, alarm=row["name"], error=str(broken))
-                await self._store.append(Append(rows=[self._later(row, ring, gone)]))
-                return
+                return await self._again_later(row, ring, gone)
+
+    async def _again_later(self, row: Row, ring: dict[str, Any], gone: Drop) -> None:
+        """Or, while nothing can be written, after a moment in hand, so that nobody rings it without a pause."""
+        try:
+            await self._store.append(Append(rows=[self._later(row, ring, gone)]))
+        except (StoreError, OSError) as broken:
+            log.error("an alarm stays as it is", service=self._service, alarm=row["name"], error=str(broken))
+            await self._clock.nap(LOOK_EVERY_S)
 
     def _later(self, row: Row, ring: dict[str, Any], gone: Drop) -> Change:
         """The very row, unless somebody has set the alarm anew meanwhile."""

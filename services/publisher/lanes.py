@@ -11,10 +11,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import structlog
+
 from events.channels import ATTEMPT_LIFE
 from services.channels.adapter import Adapter, Credential, Http
 from services.chassis.rows import LINE, LOOKING, Change, Claim, Pick, Row, Table
-from services.chassis.store import Append, FenceLost, Store
+from services.chassis.store import Append, FenceLost, Store, StoreError
 from services.publisher.looking import Looking
 from services.publisher.outside import Dress, Outside
 from services.publisher.sending import Sending, renewed
@@ -23,6 +25,8 @@ LEASE = timedelta(seconds=10)
 RENEW_EVERY_S = 3.0
 LOOK_ROUND_EVERY_S = 1.0
 """When no bell rings, lanes look for work once a second (D1)."""
+
+log = structlog.get_logger("lanes")
 
 
 class Lanes:
@@ -52,6 +56,7 @@ class Lanes:
         # Leases are about being alive, so they run on elapsed time; processes that share lines share a clock (D7).
         self._lease_now = lease_now or (lambda: datetime.fromtimestamp(clock.elapsed(), UTC))
         self._lanes: dict[asyncio.Task[None], tuple[str, Table, Row]] = {}
+        self.stopped: str | None = None
         self.wake = wake or asyncio.Event()
 
     @property
@@ -64,7 +69,13 @@ class Lanes:
         try:
             while True:
                 self.wake.clear()
-                await self.step()
+                try:
+                    await self.step()
+                    self.stopped = None
+                except (StoreError, OSError) as broken:
+                    # What is ready stays ready; a full disk or a lost database heals, and we go on (I28).
+                    self.stopped = str(broken)
+                    log.error("the lanes wait", error=str(broken))
                 await self._bell(LOOK_ROUND_EVERY_S)
         finally:
             renewing.cancel()
@@ -111,6 +122,9 @@ class Lanes:
                     await self._store.append(Append(rows=[Change(LOOKING, mine, {"lease_until": until})]))
             except FenceLost:
                 lane.cancel()
+            except (StoreError, OSError) as broken:
+                # Said again in a moment; should it stay unsaid, the lease runs out and the fence tells.
+                log.error("a lane could not renew its lease", error=str(broken))
 
     async def close(self) -> None:
         lanes = list(self._lanes)

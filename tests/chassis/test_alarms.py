@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -139,3 +140,43 @@ async def test_an_alarm_in_another_hand_wakes_nobody_else(bench):
     assert await two.next_due() == NINE + MINUTE
     bench.clock.step_to(NINE + timedelta(seconds=11))
     assert await two.next_due() == NINE, "its lease is over"
+
+
+async def test_a_full_disk_ends_nothing_and_what_is_due_is_rung_once_there_is_room(bench):
+    """I28: the claim of a shared alarm is a write, and may find no room."""
+    alarms, claim, refused, rung = bench.another("one"), bench.store.claim, asyncio.Event(), asyncio.Event()
+
+    async def no_room(asked):
+        refused.set()
+        raise OSError("no space left on the device")
+
+    bench.store.claim, bench.answer = no_room, lambda ring: rung.set()
+    running = asyncio.create_task(alarms.run())
+    await bench.set("due", NINE)
+    await refused.wait()
+    bench.store.claim = claim
+    bench.store.ring([ALARM.name])
+    await rung.wait()
+    assert alarms.stopped is None
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_ring_that_can_neither_be_written_nor_put_off_is_not_repeated_without_a_pause(bench):
+    append, asked = bench.store.append, []
+
+    async def no_room(wanted: Append):
+        asked.append(wanted)
+        raise OSError("no space left on the device")
+
+    await bench.set("due", NINE)
+    bench.store.append = no_room
+    await bench.alarms.step()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert len(asked) == 2, "once for what it did, once to put it off"
+    assert await bench.alarms.in_flight() == "an alarm of the publisher: due"
+    bench.store.append = append
+    bench.clock.step_to(NINE + timedelta(seconds=1))
+    await bench.alarms.quiet()
+    assert not await bench.store.pick(Pick(ALARM))

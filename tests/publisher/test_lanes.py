@@ -444,6 +444,51 @@ async def test_run_takes_work_as_the_bell_rings_and_stops_when_cancelled(house):
 # Somebody is quicker
 
 
+async def test_a_full_disk_ends_no_lanes_and_what_is_ready_is_sent_once_there_is_room(house):
+    """I28: claiming a line is a write, and may find no room."""
+    claim, refused = house.store.claim, asyncio.Event()
+
+    async def no_room(asked):
+        refused.set()
+        raise OSError("no space left on the device")
+
+    house.store.claim = no_room
+    await house.due()
+    await house.hear()
+    running = asyncio.create_task(house.lanes.run())
+    await refused.wait()
+    house.store.claim = claim
+    house.lanes.wake.set()
+    await house.channels["linkedin"].called.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert house.lanes.stopped is None
+
+
+async def test_a_lease_that_cannot_be_renewed_for_a_moment_is_renewed_in_the_next(house):
+    channel = house.channels["linkedin"]
+    channel.gate.clear()
+    await house.due()
+    await house.hear()
+    await house.lanes.step()
+    await channel.called.wait()
+    append = house.store.append
+
+    async def no_room(asked):
+        raise OSError("no space left on the device")
+
+    house.store.append = no_room
+    await house.lanes.renew()
+    house.store.append = append
+    house.clock.at += 5 * SECOND
+    await house.lanes.renew()
+    (line,) = await house.store.pick(Pick(LINE))
+    assert line["lease_until"] - house.lanes._lease_now() == 10 * SECOND
+    channel.gate.set()
+    await house.lanes.quiet()
+    assert await house.story() == ["AttemptStarted", "PostPublished"]
+
+
 async def test_a_cancel_between_deciding_and_starting_wins(house):
     """I16, D2: AttemptStarted guards the post."""
     await house.due()
