@@ -30,6 +30,8 @@ app.command("resume")(operations.resume)
 
 Output = Annotated[str, typer.Option("--output", help="text or json")]
 WEEK = Path("deploy/examples/week.jsonl")
+INTERRUPTED = 130
+"""What a shell expects of a command that Ctrl-C has ended."""
 
 
 def _settings(**given: Any) -> Settings:
@@ -73,20 +75,23 @@ def run(service: Annotated[str, typer.Argument(help="scheduler, publisher, colle
         fail("SQLite serves one process alone: set DISTRIBUTION_DATABASE_URL to postgresql://…, or use `up`", USAGE)
     if settings.nats_url is None:
         fail("services in processes of their own share a broker: set DISTRIBUTION_NATS_URL", USAGE)
+    if settings.sandbox == "1":
+        fail("one service starts no simulated channels: set DISTRIBUTION_SANDBOX to their address, or to 0", USAGE)
     _run(run_one(service, settings, said=say))
 
 
 @app.command()
-def migrate() -> None:
-    """Make the tables, or bring them to this release."""
-    from services.chassis.opening import migrate as make_tables
+def migrate(output: Output = "text") -> None:
+    """Make the tables, or bring them to this release. The first time, the first owner's API key is shown, once."""
+    from services.migrating import migrated
 
-    settings = _settings()
-    try:
-        make_tables(settings.database)
-    except (StoreError, OSError) as error:
-        fail(str(error))
+    key = _run(migrated(_settings()))
     say("the tables are as this release needs them")
+    if output == "json":
+        typer.echo(json.dumps({"api_key": key}))
+    elif key:
+        say("the first key, of an owner; it is shown this once:")
+        typer.echo(key)
 
 
 @app.command()
@@ -130,14 +135,29 @@ def _shown(value: Any) -> Any:
 
 
 def _run(running: Any) -> Any:
-    """To its end, or to Ctrl-C, which is a clean end too."""
+    """To its end, or to Ctrl-C, which is a clean end too. A fault that names its own mend is said in one line."""
     try:
         return asyncio.run(running)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         say("stopped")
-        raise typer.Exit(130) from None
-    except (StoreError, SettingsWrong, OSError) as error:
+        raise typer.Exit(INTERRUPTED) from None
+    except Exception as error:
+        if not isinstance(error, _named_with_its_mend()):
+            raise
         fail(str(error))
+
+
+def _named_with_its_mend() -> tuple[type[Exception], ...]:
+    """Faults whose text says what to do. What they come from is only loaded once something has gone wrong."""
+    from services.chassis.broker import BrokerFailed
+    from services.chassis.processes import ProcessIsOurs
+    from services.chassis.topology import TopologyWrong
+    from services.chassis.vault import KeyFileWrong
+    from services.demo.play import PlayFailed
+    from services.demo.week import WeekUnreadable
+
+    return (StoreError, SettingsWrong, OSError, BrokerFailed, ProcessIsOurs, TopologyWrong, KeyFileWrong, PlayFailed,
+            WeekUnreadable)  # fmt: skip
 
 
 def main() -> None:

@@ -8,17 +8,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
 
+from services.around import THE_FEED, Around
 from services.chassis import telemetry
 from services.chassis.bells import BelledStore
 from services.chassis.doorbell import Doorbell
 from services.chassis.egress import Egress
-from services.chassis.house_time import LateClock, clock_of
+from services.chassis.house_time import LateClock, clock_of, database_clock
 from services.chassis.opening import open_store
-from services.chassis.recorder_postgres import connect
 from services.chassis.relay import Relay
 from services.chassis.service import Chassis, Part
 from services.chassis.settings import Settings
@@ -29,15 +27,6 @@ from services.gateway.views.fold import Views
 from services.scheduler.edge import Edge
 from services.serving import connected, listening, serving
 from services.system import System, holder, hosts, new_id, outside_of
-
-
-def database_clock(url: str) -> Callable[[], datetime]:
-    """The database's clock as it was at our start, advanced by our monotonic one: leases of all processes share it."""
-    with connect(url) as db:
-        row = db.execute("SELECT clock_timestamp()").fetchone()
-    assert row is not None  # noqa: S101 - a SELECT without FROM gives one row
-    began, at = time.monotonic(), row[0]
-    return lambda: at + timedelta(seconds=time.monotonic() - began)
 
 
 async def run_one(name: str, settings: Settings, *, said: Callable[[str], None]) -> None:
@@ -77,7 +66,8 @@ async def _start(
     stack.push_async_callback(egress.close)
     vault = Vault(store, vault_key(settings.vault_key_file or settings.data_dir / "vault.key"))
     system = System(chassis, outside_of(settings, egress, vault))
-    parts: list[Part] = [Relay(chassis, address), Doorbell(store, address, clock=clock)]
+    relay = Relay(chassis, address)
+    parts: list[Part] = [relay, Doorbell(store, address, clock=clock)]
     match name:
         case "scheduler":
             service = system.scheduler(lambda intake: Edge(address, intake, clock=clock))
@@ -86,19 +76,24 @@ async def _start(
         case "collector":
             service = system.collector()
         case _:
-            gateway = await _gateway(settings, system, chassis, stack, said)
+            around = Around(chassis, address)
+            around.watch_part(THE_FEED, relay)
+            gateway = await _gateway(settings, system, around, stack, said)
             service = gateway.service
     said(f"the {name} runs")
     return [service, *parts]
 
 
 async def _gateway(
-    settings: Settings, system: System, chassis: Chassis, stack: contextlib.AsyncExitStack, said: Callable[[str], None]
+    settings: Settings, system: System, around: Around, stack: contextlib.AsyncExitStack, said: Callable[[str], None]
 ) -> Gateway:
     listener = stack.enter_context(listening(settings.host, settings.port))
     page = f"http://{settings.host}:{listener.getsockname()[1]}"
-    views = Views(chassis.store, settings.database, clock=chassis.clock)
-    gateway = system.gateway(views, public_url=lambda: settings.public_url or page)
+    views = Views(system.chassis.store, settings.database, clock=system.chassis.clock)
+    stack.callback(views.close)
+    gateway = system.gateway(views, public_url=lambda: settings.public_url or page, hooks=around.hooks)
+    around.watch(gateway.service)
+    around.watch_views(views)
     await stack.enter_async_context(serving(gateway, listener))
     said(f"page and API at {page}")
     return gateway

@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,15 @@ from typing import Any
 import aiohttp
 import structlog
 
+from services.around import PRODUCTION, THE_FEED, Around
 from services.chassis import telemetry
 from services.chassis.alarms import next_alarm
 from services.chassis.bells import BelledStore
 from services.chassis.broker import Broker
 from services.chassis.clock import Clock
 from services.chassis.egress import Egress
-from services.chassis.house_time import LateClock, clock_of
+from services.chassis.house_time import LateClock, clock_of, database_clock
+from services.chassis.leases import void_earlier_lives
 from services.chassis.opening import open_store
 from services.chassis.relay import Relay
 from services.chassis.service import Chassis, Service
@@ -37,7 +39,7 @@ from services.gateway.views.fold import Views
 from services.sandboxed import Sandbox
 from services.scheduler.edge import Edge
 from services.serving import connected, listening, serving
-from services.system import SERVICES, System, hosts, new_id, outside_of
+from services.system import SERVICES, System, holder, hosts, new_id, outside_of
 
 STOP_S = 25
 """I29: a clean stop takes no longer."""
@@ -46,7 +48,10 @@ log = structlog.get_logger("house")
 
 
 class House:
-    """`async with House(settings) as house:` is a running house. `clock` is given where time is played."""
+    """`async with House(settings) as house:` is a running house. `clock` is given where time is played.
+
+    `furnish` is what has to be in it before anybody is told that it runs.
+    """
 
     page: str
     nats: str
@@ -54,8 +59,11 @@ class House:
     api_key: str
     login: str
 
-    def __init__(self, settings: Settings, *, clock: Clock | None = None, note: Path | None = None) -> None:
-        self.settings, self._clock_given = settings, clock
+    def __init__(
+        self, settings: Settings, *, clock: Clock | None = None, note: Path | None = None,
+        furnish: Callable[[House], Awaitable[None]] | None = None,
+    ) -> None:  # fmt: skip
+        self.settings, self._clock_given, self._furnish = settings, clock, furnish
         self.note = note or settings.data_dir / "up.json"
         self._stack = contextlib.AsyncExitStack()
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -89,6 +97,8 @@ class House:
         enter.push_async_callback(self._end_all)
         await enter.enter_async_context(serving(self.gateway, listener))
         await self._let_in()
+        if self._furnish:
+            await self._furnish(self)
         enter.callback(self.note.unlink, missing_ok=True)
         self._write_note()
 
@@ -99,7 +109,16 @@ class House:
         self._stack.push_async_callback(self.store.close)
         late.clock = self._clock_given or await clock_of(self.settings.speed, store)
         self.clock = late.clock
-        self.chassis = Chassis(self.store, self.clock, new_id, speed=self.settings.speed)
+        self.chassis = await self._chassis()
+
+    async def _chassis(self) -> Chassis:
+        """A log of our own is ours alone, and leases of earlier lives are void; one on PostgreSQL may be shared."""
+        speed = self.settings.speed
+        if self.settings.embedded:
+            await void_earlier_lives(self.store)
+            return Chassis(self.store, self.clock, new_id, speed=speed)
+        return Chassis(self.store, self.clock, new_id, speed=speed, shared=True, holder=holder("house"),
+                       lease_now=database_clock(self.settings.database))  # fmt: skip
 
     @contextlib.asynccontextmanager
     async def _broker(self) -> AsyncIterator[str]:
@@ -137,21 +156,28 @@ class House:
         self._stack.push_async_callback(egress.close)
         vault = Vault(self.store, vault_key(settings.vault_key_file or settings.data_dir / "vault.key"))
         system = System(self.chassis, outside_of(settings, egress, vault))
-        self.views = Views(self.store, f"sqlite:///{settings.data_dir.resolve() / 'views.db'}", clock=self.clock)
+        beside = f"sqlite:///{settings.data_dir.resolve() / 'views.db'}" if settings.embedded else settings.database
+        self.views = Views(self.store, beside, clock=self.clock)
+        self._stack.callback(self.views.close)
         self.relay = Relay(self.chassis, self.nats)
-        self.edge: Edge | None = None
+        around = Around(self.chassis, self.nats)
 
         def edge(intake: Any) -> Edge:
-            self.edge = Edge(self.nats, intake, clock=self.clock)
-            return self.edge
+            made = Edge(self.nats, intake, clock=self.clock)
+            around.watch_part(PRODUCTION, made)
+            return made
 
-        self.gateway: Gateway = system.gateway(self.views, public_url=self._public_url)
+        self.gateway: Gateway = system.gateway(self.views, public_url=self._public_url, hooks=around.hooks)
         self.services = {
             "scheduler": system.scheduler(edge),
             "publisher": system.publisher(settings.lanes),
             "collector": system.collector(),
             "gateway": self.gateway.service,
         }
+        for service in self.services.values():
+            around.watch(service)
+        around.watch_views(self.views)
+        around.watch_part(THE_FEED, self.relay)
 
     def _public_url(self) -> str:
         return self.settings.public_url or self.page
@@ -202,6 +228,13 @@ class House:
             await task
 
 
+async def furnished(house: House) -> None:
+    """A house started by hand has somebody in it, as long as its channels are simulated ones."""
+    if house.sandbox:
+        async with connected(house.nats) as broker:
+            await welcome(house.page, house.sandbox, house.api_key, broker)
+
+
 async def run_up(settings: Settings, *, said: Callable[[str], None]) -> None:
     """Until Ctrl-C or SIGTERM; then everything it started is ended."""
     telemetry.start_logging(settings.log_level)
@@ -209,10 +242,7 @@ async def run_up(settings: Settings, *, said: Callable[[str], None]) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, ended.set)
     said("the house starts")
-    async with House(settings) as house:
-        if house.sandbox:
-            async with connected(house.nats) as broker:
-                await welcome(house.page, house.sandbox, house.api_key, broker)
+    async with House(settings, furnish=furnished) as house:
         said(f"page      {house.login}")
         said(f"API       {house.page}/v1   key and addresses in {settings.data_dir / 'up.json'}")
         said(f"NATS      {house.nats}")

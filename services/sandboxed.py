@@ -85,3 +85,6 @@ class Sandbox:
         except TimeoutError as late:
             await end(self._record)
             raise SandboxFailed(f"the simulated channels did not come up; their words are in {words}") from late
+        except BaseException:  # Ctrl-C while they come up: they would outlive us
+            await end(self._record)
+            raise

@@ -8,15 +8,33 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 
 import nats
+import nats.errors
 import uvicorn
 from nats.aio.client import Client as Nats
 
+from services.chassis.broker import BrokerFailed
 from services.gateway.app import Gateway
+
+FIRST_ANSWER_S = 10.0
+"""A broker that has not answered by then is not there, and a start says so."""
+
+
+async def _silent(_: Exception) -> None:
+    """Whoever asks over the connection is told of every fault; nobody else need be."""
 
 
 @contextlib.asynccontextmanager
 async def connected(url: str) -> AsyncIterator[Nats]:
-    client = await nats.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=0.2, allow_reconnect=True)
+    """Comes back by itself for as long as it is held; `url` may name several servers, comma between."""
+    try:
+        client = await asyncio.wait_for(
+            nats.connect(url.split(","), max_reconnect_attempts=-1, reconnect_time_wait=0.2, error_cb=_silent),
+            FIRST_ANSWER_S,
+        )
+    except (TimeoutError, nats.errors.Error, OSError) as failed:
+        raise BrokerFailed(
+            f"no broker answers at {url}: start it, or set DISTRIBUTION_NATS_URL to where it is"
+        ) from failed
     try:
         yield client
     finally:

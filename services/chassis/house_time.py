@@ -1,12 +1,16 @@
-"""Which clock a house runs on: real, or scaled from an origin that is kept with its log (D7)."""
+"""Which clock a house runs on: real, or scaled from an origin that is kept with its log (D7). And the one that leases
+of several processes share."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import orjson
 
 from services.chassis.clock import Clock, RealClock, ScaledClock
+from services.chassis.recorder_postgres import connect
 from services.chassis.rows import HOUSE, Pick, Put
 from services.chassis.store import Append, Store
 
@@ -34,3 +38,12 @@ async def clock_of(speed: float, store: Store) -> Clock:
     body = {"speed": speed, "start": now.isoformat(), "origin": now.isoformat()}
     await store.append(Append(rows=[Put(HOUSE, {"name": "clock", "body": orjson.dumps(body).decode()})]))
     return ScaledClock(speed, start=now, origin=now)
+
+
+def database_clock(url: str) -> Callable[[], datetime]:
+    """The database's clock as it was at our start, advanced by our monotonic one: leases of all processes share it."""
+    with connect(url) as db:
+        row = db.execute("SELECT clock_timestamp()").fetchone()
+    assert row is not None  # noqa: S101 - a SELECT without FROM gives one row
+    began, at = time.monotonic(), row[0]
+    return lambda: at + timedelta(seconds=time.monotonic() - began)

@@ -11,7 +11,7 @@ from pathlib import Path
 from services.chassis.recorder_postgres import PostgresRecorder, connect
 from services.chassis.store import Store, StoreError
 from services.chassis.store_postgres import PostgresStore
-from services.chassis.store_sqlite import SCHEMA, SchemaDiffers, SqliteRecorder, SqliteStore
+from services.chassis.store_sqlite import SCHEMA, SchemaDiffers, SqliteRecorder, SqliteStore, locked
 
 SQLITE_SCHEME = "sqlite:///"
 POSTGRES_SCHEMES = ("postgresql://", "postgres://")
@@ -34,12 +34,12 @@ def migrate(database_url: str) -> None:
         PostgresRecorder(database_url).migrate()
         return
     path = _path(database_url)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    recorder = SqliteRecorder(path)
-    try:
-        recorder.prepare()
-    finally:
-        recorder.close()
+    with locked(path):
+        recorder = SqliteRecorder(path)
+        try:
+            recorder.prepare()
+        finally:
+            recorder.close()
 
 
 def examine_store(database_url: str) -> Sequence[str]:

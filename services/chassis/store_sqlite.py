@@ -110,7 +110,7 @@ class SqliteStore:
 
     def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
         self._now = now
-        self._lock = _locked(path)
+        self._lock = locked(path)
         self._recorder = SqliteRecorder(path)
         self._recorder.prepare()
         self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
@@ -276,7 +276,7 @@ class SqliteStore:
         self._lock.close()
 
 
-def _locked(path: Path) -> Any:
+def locked(path: Path) -> Any:
     """An exclusive lock for as long as the store is open; freed by the system even after a crash."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(path.name + ".lock").open("w")
@@ -290,4 +290,4 @@ def _locked(path: Path) -> Any:
     return lock
 
 
-__all__ = ["Conflict", "SchemaDiffers", "SqliteStore", "StoreLocked"]
+__all__ = ["Conflict", "SchemaDiffers", "SqliteStore", "StoreLocked", "locked"]

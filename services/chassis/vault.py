@@ -7,6 +7,7 @@ seals name whom the secret belongs to, so a row moved to another connection, cha
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -165,15 +166,20 @@ class Vault:
 
 
 def vault_key(path: Path, random_bytes: Callable[[int], bytes] = os.urandom) -> bytes:
-    """The key-encryption key of this house; made on the first call, readable by its owner alone."""
-    try:
-        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return _kept_key(path)
-    with os.fdopen(made, "wb") as file:
-        file.write(random_bytes(KEY_BYTES).hex().encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    """The key-encryption key of this house; made on the first call, readable by its owner alone.
+
+    It appears whole: of several processes that start at once, one makes it, and no other reads half of it.
+    """
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.{os.getpid()}")
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(random_bytes(KEY_BYTES).hex().encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(part, path)
+        part.unlink()
     return _kept_key(path)
 
 

@@ -21,9 +21,10 @@ from rich.table import Table
 
 from services.chassis import telemetry
 from services.chassis.clock import SteppingClock
-from services.chassis.processes import record_of
+from services.chassis.processes import end, read_record, record_of
 from services.chassis.settings import Settings, read_settings
 from services.chassis.stepping import Stepper
+from services.chassis.store_sqlite import locked
 from services.demo.play import Doors, gather, script
 from services.demo.report import Verdict, judge
 from services.demo.week import Line, read
@@ -41,8 +42,9 @@ async def run_demo(week: Path, *, keep: bool, said: Said) -> bool:
     lines = read(week)
     settings = _settings(keep)
     telemetry.start_logging("error")
-    shutil.rmtree(settings.data_dir, ignore_errors=True)
+    await _cleared(settings.data_dir)
     clock = SteppingClock(lines[0].at, elapsed=time.monotonic)
+    _ended_by(signal.SIGTERM)
     said(f"playing {len(lines)} lines of {week}")
     async with House(settings, clock=clock, note=_note(settings)) as house:
         verdict = await _played(house, clock, lines, said)
@@ -58,6 +60,22 @@ def _settings(keep: bool) -> Settings:
     free = {} if keep else {"port": 0, "nats_port": 0}
     return read_settings(data_dir=chosen.data_dir / "demo", sandbox="1", database_url=None, nats_url=None, speed=1,
                          vault_key_file=None, **free)  # fmt: skip
+
+
+async def _cleared(folder: Path) -> None:
+    """What an earlier demo has left; one that is kept running there keeps its folder, and this one is refused."""
+    with locked(folder / "log.db"):
+        for left in (folder / "sandbox" / "process.json", folder / "nats" / "broker.json"):
+            if found := read_record(left):
+                await end(found)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ended_by(name: signal.Signals) -> None:
+    """Ends as Ctrl-C does: everything that was started is ended first."""
+    playing = asyncio.current_task()
+    assert playing is not None  # noqa: S101 - a coroutine runs in a task
+    asyncio.get_running_loop().add_signal_handler(name, playing.cancel)
 
 
 def _note(settings: Settings) -> Path:
@@ -90,9 +108,12 @@ async def _played(house: House, clock: SteppingClock, lines: Sequence[Line], sai
             stepper.run(script(lines, doors, said=said), until=began + LASTS, on_step=Days(said).on_step)
         )
         watching = asyncio.create_task(house.until_broken())
-        done, _ = await asyncio.wait([playing, watching], return_when=asyncio.FIRST_COMPLETED)
-        for task in (playing, watching):
-            task.cancel()
+        try:
+            done, _ = await asyncio.wait([playing, watching], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (playing, watching):
+                task.cancel()
+            await asyncio.wait([playing, watching])
         await asyncio.gather(*done)
         await house.views.reached(await house.store.position(), 30)
         return judge(**await gather(doors, lines))

@@ -96,7 +96,10 @@ class WeekUnreadable(Exception):
 
 def read(path: Path) -> list[Line]:
     """The lines in the order they happen; lines of one instant keep the file's order."""
-    return sorted(_lines(path), key=_at)
+    lines = sorted(_lines(path), key=_at)
+    if not lines:
+        raise WeekUnreadable(f"{path} holds no line; deploy/examples/week.jsonl shows what one looks like")
+    return lines
 
 
 def _at(line: Line) -> datetime:

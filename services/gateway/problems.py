@@ -36,6 +36,7 @@ REGISTRY: Mapping[str, tuple[int, str]] = {
     "refused_by_channel": (422, "The channel said no"),
     "channel_unclear": (502, "The channel gave no clear answer"),
     "not_ready": (503, "Not ready"),
+    "replay_stopped": (503, "The replay stopped on its way"),
     "fault": (500, "Something broke here"),
 }
 """Code -> (status, title). A code that a deciding service says and that is not listed is a plain refusal: 409."""
