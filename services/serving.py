@@ -55,7 +55,15 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
 
 
 class Server(uvicorn.Server):
-    """Signals are the house's own business."""
+    """Signals are the house's own business; `answers` is set once it does."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.answers = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.answers.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -69,6 +77,11 @@ async def serving(gateway: Gateway, listener: socket.socket) -> AsyncIterator[No
     server = Server(config)
     running = asyncio.create_task(server.serve([listener]), name="page")
     try:
+        answering = asyncio.create_task(server.answers.wait())
+        await asyncio.wait([running, answering], return_when=asyncio.FIRST_COMPLETED)
+        answering.cancel()
+        if running.done():
+            await running
         yield
     finally:
         server.should_exit = True
