@@ -22,7 +22,10 @@ from nats.js.api import Header, StatusCode
 OPEN_S = 5.0
 """So long one request stays open at the broker; nothing is said meanwhile when nothing comes."""
 REST_S = 1.0
+BYTES_MAX = 16 * 2**20
+"""So much is on its way at once, however many messages that are (I39)."""
 _OVER = (StatusCode.NO_MESSAGES, StatusCode.REQUEST_TIMEOUT)
+_FULL = "Message Size Exceeds MaxBytes"
 
 
 class Pull:
@@ -82,18 +85,19 @@ class Pull:
             self._asked = 0
 
     async def _ask(self) -> None:
-        request = {"batch": self._batch, "expires": int(OPEN_S * 1e9)}
+        request = {"batch": self._batch, "expires": int(OPEN_S * 1e9), "max_bytes": BYTES_MAX}
         await self._client.publish(self._next, orjson.dumps(request), reply=self._inbox)
         self._asked, self._asked_at = self._batch, time.monotonic()
 
     async def _take(self, message: Msg) -> None:
-        status = message.headers.get(Header.STATUS.value) if message.headers else None
+        headers = message.headers or {}
+        status = headers.get(Header.STATUS.value)
         if status is None:
             self._ready.append(message)
             self._asked = max(0, self._asked - 1)
         else:
             self._asked = 0
-            if status not in _OVER:
+            if status not in _OVER and headers.get(Header.DESCRIPTION.value) != _FULL:
                 self._unwell()
         self._came.set()
 

@@ -150,6 +150,7 @@ class Relay:
             client, DISTRIBUTION, page.messages, after=self._end.sequence, meanwhile=make_the_next
         )
         self._end = FeedEnd(self._end.created, sequence, page.last)
+        self.lag = max(len(following.messages), self.lag - len(page.messages))
         return following
 
     async def _page(self, after: int, payload_max: int) -> Page:

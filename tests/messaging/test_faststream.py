@@ -16,7 +16,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import NoStreamResponseError, ServiceUnavailableError
 
 from events.subjects import POST_APPROVED, PRODUCTION
-from services.chassis.pull import Pull
+from services.chassis.pull import BYTES_MAX, Pull
 from services.chassis.topology import SCHEDULER
 from services.scheduler.edge import BATCH, subscribed
 from tests.messaging.door import Door, edging, idle, working
@@ -262,6 +262,21 @@ async def test_what_has_come_is_handed_out_at_once_and_no_more_than_was_asked_fo
         assert found == [b"%d" % number for number in range(25)]
         with pytest.raises(NatsTimeout):
             await pull.fetch(9)  # the rest of a batch: there is none
+
+
+async def test_large_messages_come_a_few_at_a_time(nats, js):
+    async with client_of(nats) as other:
+        pull = Pull(other, PRODUCTION, SCHEDULER, batch=BATCH)
+        await pull.start()
+        for number in range(40):
+            await js.publish(POST_APPROVED, b"%02d" % number + b"x" * 1_000_000, stream=PRODUCTION)
+        found: list[bytes] = []
+        while len(found) < 40:
+            batch = await asyncio.wait_for(pull.fetch(BATCH), 5)
+            assert sum(len(message.data) for message in batch) <= BYTES_MAX
+            found += [message.data[:2] for message in batch]
+        assert found == [b"%02d" % number for number in range(40)]
+        assert not pull.doubt.is_set()
 
 
 async def test_a_bare_fetch_on_no_consumer_answers_at_once(js, client):

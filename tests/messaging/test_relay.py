@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import sqlite3
 
 import orjson
@@ -15,6 +17,7 @@ from events import Comment, PostEdited, PostRejected, PostTakenIn
 from events.production import Content
 from events.subjects import DISTRIBUTION, POST_RETURNED, PRODUCTION, subject_of
 from events.wire import cloud_event, on_the_wire
+from services.chassis import batches, link
 from services.chassis import relay as relaying
 from services.chassis.rows import LEASE, Pick
 from services.scheduler.message import BYTES_MAX
@@ -360,6 +363,23 @@ async def test_a_connection_the_broker_closes_is_opened_again(nats, client, log)
         await log.say(1)
         await log.caught_up(relay)
     assert positions(await everything(client, DISTRIBUTION)) == list(range(1, 11))
+
+
+async def test_a_broker_that_stands_still_and_goes_on_gets_every_fact_once(nats, client, log, monkeypatch):
+    """Paused in the middle of a batch for longer than anyone waits (F13)."""
+    monkeypatch.setattr(batches, "ANSWER_S", 0.3)
+    monkeypatch.setattr(link, "CONNECT_S", 0.3)
+    async with log.relaying(nats.url) as relay:
+        await log.say(5)
+        await log.caught_up(relay)
+        os.kill(nats.pid, signal.SIGSTOP)
+        await log.say(700)
+        await until(lambda: relay.trouble, what="nobody waits any longer")
+        os.kill(nats.pid, signal.SIGCONT)
+        await log.caught_up(relay)
+        await log.say(5)
+        await log.caught_up(relay)
+    assert positions(await everything(client, DISTRIBUTION)) == list(range(1, 711))
 
 
 async def test_the_relay_holds_no_clock_up(nats, log):
