@@ -25,7 +25,7 @@ from services.channels.sandbox.world import World
 from services.chassis.alarms import next_alarm
 from services.chassis.bells import FACTS, BelledStore
 from services.chassis.clock import SteppingClock
-from services.chassis.rows import ALARM, VAULT, Pick
+from services.chassis.rows import ALARM, VAULT, Claim, Pick, Row
 from services.chassis.service import Chassis
 from services.chassis.stepping import Stepper, breathe
 from services.chassis.store import Append, Say
@@ -72,13 +72,37 @@ class Caller:
         return await asyncio.wait_for(self.client.request(method, path, json=body, headers=told), PATIENCE_S)
 
 
+class Breathing(MemoryStore):
+    """Lets everybody else have a turn before each answer, as a store on a disk does."""
+
+    async def append(self, append: Append) -> Sequence[Told]:
+        await asyncio.sleep(0)
+        return await super().append(append)
+
+    async def read(self, stream: str) -> Sequence[Told]:
+        await asyncio.sleep(0)
+        return await super().read(stream)
+
+    async def fold(self, stream: str, decider: Any) -> tuple[Any, int]:
+        await asyncio.sleep(0)
+        return await super().fold(stream, decider)
+
+    async def pick(self, pick: Pick) -> Sequence[Row]:
+        await asyncio.sleep(0)
+        return await super().pick(pick)
+
+    async def claim(self, claim: Claim) -> Sequence[Row]:
+        await asyncio.sleep(0)
+        return await super().claim(claim)
+
+
 class House:
     """`async with house() as it:` runs; `it.answers` is who decides asks meanwhile, nobody by default."""
 
     def __init__(self, *, public_url: str = PAGE, hooks: Hooks | None = None, client_id: str = "partner",
                  start: datetime = NINE) -> None:  # fmt: skip
         self.clock = SteppingClock(start)
-        self.store = BelledStore(MemoryStore(self.clock.now))
+        self.store = BelledStore(Breathing(self.clock.now))
         self._ids, self._bits = itertools.count(1), itertools.count(1)
         self.world = World(MemoryBooks(), seed="a seed", now=self.clock.now)
         self.vault = Vault(self.store, KEK, random_bytes=self.random_bytes)
@@ -133,6 +157,18 @@ class House:
                     for stream, fact in self.answers(told):
                         await self.say(stream, fact, cause=told)
             await bell.wait()
+
+    def interrupt(self, before: type[Fact], say: Callable[[], Awaitable[object]]) -> None:
+        """Just before the next append that carries such a fact, somebody else is quicker."""
+        append = self.store.append
+
+        async def interrupted(asked: Append) -> Sequence[Told]:
+            if any(isinstance(each.fact, before) for say in asked.says for each in say.facts):
+                self.store.append = append
+                await say()
+            return await append(asked)
+
+        self.store.append = interrupted
 
     # Time passes.
 

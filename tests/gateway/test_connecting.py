@@ -11,6 +11,8 @@ from events import ChannelConnected, ChannelDisconnected
 from events.channels import CHANNELS
 from events.subjects import account_stream, connection_stream
 from services.channels.sandbox import sites
+from services.chassis.alarms import clear_alarm
+from services.chassis.store import Append
 from tests.gateway.house import running
 
 CALLBACK = "http://distribution.test/oauth/{}/callback"
@@ -117,6 +119,15 @@ async def test_a_consent_is_good_for_ten_minutes_and_then_nothing_of_it_is_left(
     assert (await house.http.get(back)).json()["code"] == "consent_over"
     assert await house.sealed() == []
     assert await house.alarms() == {}
+
+
+async def test_a_consent_too_old_is_not_taken_even_where_its_alarm_has_not_rung(house, owner):
+    back = await house.consented(owner, "linkedin")
+    (alarm,) = await house.alarms()
+    await house.store.append(Append(rows=[clear_alarm("gateway", alarm)]))
+    await house.after(minutes=10)
+    assert (await house.http.get(back)).json()["code"] == "consent_over"
+    assert await house.sealed() == []
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from events import (
 from events.subjects import account_stream, connection_stream, delivery_stream, measurement_stream
 from services.channels import linkedin, x
 from services.channels.adapter import Granted, GrantRefused, GrantUnclear
-from services.chassis.store import StoreError
+from services.chassis.alarms import set_alarm
+from services.chassis.store import Append, StoreError
 from tests.gateway.house import NINE, running
 
 STORY = "acme.spring"
@@ -202,24 +203,35 @@ async def test_an_exchange_is_written_down_before_it_is_made(house, owner, monke
     assert await house.said("acme.x") == ["ChannelConnected", "GrantRefreshed"]
 
 
-async def test_whatever_moves_meanwhile_the_new_secret_is_kept_and_no_second_exchange_is_made(
-    house, owner, monkeypatch
-):
+async def test_whatever_moves_meanwhile_the_new_secret_is_kept_and_no_second_exchange_is_made(house, owner):
     """The answer of an exchange cannot be asked for again."""
     await house.connected(owner, "x")
-    real, exchanges = x.refresh, []
-
-    async def slow(http, client, *, secret, now):
-        granted = await real(http, client, secret=secret, now=now)
-        exchanges.append(granted)
-        await house.say(connection_stream("acme.x"), GrantExpiring(connection="acme.x", grant_expires_at=NINE))
-        return granted
-
-    monkeypatch.setattr(x, "refresh", slow)
+    before, calls = await secret_of(house), house.world.calls["x"]
+    expiring = GrantExpiring(connection="acme.x", grant_expires_at=NINE)
+    house.interrupt(GrantRefreshed, lambda: house.say(connection_stream("acme.x"), expiring))
     await refused(house)
-    assert len(exchanges) == 1
+    assert house.world.calls["x"] == calls + 1
     assert await house.said("acme.x") == ["ChannelConnected", "GrantExpiring", "GrantRefreshed"]
-    assert (await secret_of(house))[1] == exchanges[0].secret["access_token"]
+    assert (await secret_of(house))[0] == 2
+    assert (await secret_of(house))[1] != before[1]
+
+
+async def test_a_refusal_is_written_down_whatever_moves_meanwhile(house, owner):
+    await house.connected(owner, "x")
+    house.weather("x", "revoked")
+    expiring = GrantExpiring(connection="acme.x", grant_expires_at=NINE)
+    house.interrupt(ChannelDisconnected, lambda: house.say(connection_stream("acme.x"), expiring))
+    await refused(house)
+    assert await house.said("acme.x") == ["ChannelConnected", "GrantExpiring", "ChannelDisconnected"]
+
+
+async def test_an_alarm_for_a_version_that_is_not_in_use_exchanges_nothing(house, owner):
+    await house.connected(owner, "x")
+    calls = house.world.calls["x"]
+    late = set_alarm("gateway", "refresh-acme.x", NINE, {"ring": "refresh", "connection": "acme.x", "version": 7})
+    await house.store.append(Append(rows=[late]))
+    await house.calm()
+    assert house.world.calls["x"] == calls
 
 
 async def test_a_store_that_does_not_take_it_is_asked_until_it_does(house, owner, monkeypatch):
@@ -355,6 +367,18 @@ async def test_a_channel_that_names_no_end_of_access_has_the_documented_one(hous
     (fact,) = await facts(house, "acme.linkedin")
     assert (fact.access_expires_at, fact.grant_expires_at) == (NINE + DAY * 60, None)
     assert set(await house.alarms()) == {"refresh-acme.linkedin"}
+
+
+async def test_a_grant_of_which_only_the_access_is_known_ends_with_it(house, owner, monkeypatch):
+    granted = Granted(secret={"access_token": "a"}, member="urn:li:organization:7", access_expires_at=NINE + DAY)
+
+    async def grant(http, client, *, code, verifier, now):
+        return granted
+
+    monkeypatch.setattr(linkedin, "grant", grant)
+    await house.connected(owner, "linkedin")
+    await house.until(NINE + DAY)
+    assert await house.said("acme.linkedin") == ["ChannelConnected", "GrantExpiring", "ChannelDisconnected"]
 
 
 async def test_reconnected_it_counts_on_from_the_last_version(house, owner):
