@@ -55,13 +55,14 @@ class Intake:
         """Which connection each is for; whatever cannot be said without the account is parked."""
         account, version = await self.desks.account(name)
         first: dict[str, Letter] = {}
+        others: list[tuple[Arrived, Letter]] = []
         by_connection: dict[str, list[tuple[Arrived, Letter]]] = defaultdict(list)
         doing: list[Awaitable[None]] = []
         for arrived, letter in letters:
             before = first.setdefault(letter.story, letter)
             if before is not letter:
                 if before.approved != letter.approved:
-                    doing.append(self._parking.park(arrived.body, arrived.subject, changed(letter)))
+                    others.append((arrived, letter))
                 continue
             connection = connection_for(letter, account)
             if isinstance(connection, Unfit):
@@ -70,6 +71,9 @@ class Intake:
                 by_connection[connection].append((arrived, letter))
         doing += [self._of_connection(connection, theirs, version) for connection, theirs in by_connection.items()]
         await _all(doing)
+        if others:
+            # Which of two is the changed one, only the log can say: the first of this batch may be it.
+            await self._of_account(name, others)
 
     async def _unplaced(self, arrived: Arrived, letter: Letter, unfit: Unfit, version: int) -> None:
         """One that was taken in before its account had two connections on the channel is a repeat, not a riddle."""

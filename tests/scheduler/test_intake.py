@@ -91,6 +91,14 @@ async def test_s1_other_content_in_the_same_batch_is_parked_as_changed(house):
     assert await codes(house) == ["changed", "changed"]
 
 
+async def test_s1_a_repeat_is_silence_although_other_content_comes_before_it_in_the_same_batch(house):
+    await house.send(message())
+    await house.send(message(text="Another."), message(), message(text="Another."), message(connection=LINKEDIN))
+    assert await codes(house) == ["changed"]
+    (head,) = [each.head for each in await parked(house)]
+    assert "Another." in head
+
+
 async def test_s1_an_edited_post_is_still_the_one_that_was_sent(house):
     await house.send(message())
     await house.ask(EditAsked(post="spring-042", body_hash="b", text="Mended"))
