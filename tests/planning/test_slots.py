@@ -136,3 +136,12 @@ def test_s21_of_many_refused_slots_the_first_are_named_and_the_others_counted():
     week.takes(20)
     why = week.take().why
     assert (len(why.considered), why.considered_more) == (CONSIDERED_MAX, 8)
+
+
+def test_s16_where_learned_windows_overlap_the_weightier_one_explains():
+    windows = ({"days": [1], "from": "20:00", "to": "21:00", "weight": 3},
+               {"days": [1], "from": "20:00", "to": "22:00", "weight": 1})  # fmt: skip
+    week = Week(mode="adaptive", profile=EngagementProfiled(connection="acme.linkedin", windows=windows, inputs={}))
+    planned = [week.take() for _ in range(4)]
+    assert clocks(each.slot.local for each in planned) == ["20:00", "20:30", "21:00", "21:30"]
+    assert [each.why.window for each in planned] == ["20:00-21:00"] * 2 + ["20:00-22:00"] * 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -116,6 +116,18 @@ class House:
     async def send(self, *messages: dict[str, Any]) -> None:
         await self.intake.take([Arrived(json.dumps(each).encode()) for each in messages])
         await self.settle()
+
+    def interrupt(self, before: type[Fact], say: Callable[[], Awaitable[object]]) -> None:
+        """Just before the next append that carries such a fact, somebody else is quicker."""
+        append = self.store.append
+
+        async def interrupted(asked: Append) -> Sequence[Told]:
+            if any(isinstance(each.fact, before) for said in asked.says for each in said.facts):
+                self.store.append = append
+                await say()
+            return await append(asked)
+
+        self.store.append = interrupted
 
     # Time.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from datetime import date
 
 import pytest
 
@@ -19,7 +20,7 @@ from events import (
     PostTakenIn,
     SlotTaken,
 )
-from events.subjects import account_stream, parked_stream, post_stream
+from events.subjects import account_stream, parked_stream, post_stream, posting_day_stream
 from services.chassis.rows import PARKED_BODY, ROOM, Pick
 from services.chassis.store import Append, StoreError
 from services.scheduler.intake import Arrived
@@ -182,15 +183,8 @@ async def test_s2a_a_repeat_is_silence_even_if_it_would_be_ambiguous_by_now(hous
 
 async def test_s2a_a_second_connection_that_comes_while_deciding_is_seen(house):
     """The guard on the account covers *there is only one* (D2)."""
-    append, listed = house.store.append, []
-
-    async def quicker(asked: Append):
-        if not listed:
-            listed.append(True)
-            await house.say(account_stream(ACME), ConnectionListed(connection="acme.linkedin.team"))
-        return await append(asked)
-
-    house.store.append = quicker
+    second = ConnectionListed(connection="acme.linkedin.team")
+    house.interrupt(PostTakenIn, lambda: house.say(account_stream(ACME), second))
     await house.send(message())
     assert await codes(house) == ["ambiguous_connection"]
 
@@ -306,3 +300,16 @@ async def test_days_that_are_full_are_stepped_over_by_a_house_that_starts_anew(h
     await again.send(message("later"))
     assert all(stream[-10:] not in full for stream in looked)
     assert (await again.last("later")).slot.at > (await again.last("post-29")).slot.at
+
+
+async def test_d2_a_day_that_was_only_looked_at_is_guarded_as_well(house):
+    """Somebody takes the cap's last place, on the other side of the account's midnight, while we decide."""
+    times = {"linkedin": {"mon": ["20:00"], "wed": ["20:00"]}}
+    caps = {"linkedin": {"posts_per_day_max": 1}}
+    await house.account(zone="America/Los_Angeles", mode="custom", times=times, caps=caps)
+    await house.settle()
+    day = date(2026, 11, 24)
+    fact = SlotTaken(connection=LINKEDIN, day=day, post="other", at=MONDAY + 33 * HOUR, local="2026-11-24T09:00")
+    house.interrupt(PostTakenIn, lambda: house.say(posting_day_stream(LINKEDIN, day), fact))
+    await house.send(message())
+    assert (await house.last()).slot.local == "2026-11-25T20:00"

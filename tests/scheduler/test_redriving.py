@@ -152,15 +152,7 @@ async def test_s2a_one_that_cannot_be_taken_in_holds_none_of_the_others_up(house
 
 
 async def test_s2a_an_account_that_appears_while_its_message_is_being_parked_is_seen(house):
-    append, made = house.store.append, []
-
-    async def quicker(asked: Append):
-        if not made:
-            made.append(True)
-            await house.account("rival")
-        return await append(asked)
-
-    house.store.append = quicker
+    house.interrupt(MessageParked, lambda: house.account("rival"))
     await house.send(message("theirs", account="rival"))
     assert await house.said(MessageParked) == []
     assert await house.story("theirs", "rival") == ["PostTakenIn", "PostHeld"]

@@ -117,15 +117,7 @@ class TestDisconnected:
     async def test_a_disconnect_between_the_alarm_and_its_append_is_seen(self, house):
         """The guard on the connection: PostDue is never said of a channel that was gone by then."""
         await house.send(message())
-        append, gone = house.store.append, []
-
-        async def quicker(asked):
-            if not gone and any(isinstance(draft.fact, PostDue) for say in asked.says for draft in say.facts):
-                gone.append(True)
-                await house.disconnect()
-            return await append(asked)
-
-        house.store.append = quicker
+        house.interrupt(PostDue, house.disconnect)
         await house.until(TEN)
         assert await house.last() == HELD
 
