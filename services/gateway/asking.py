@@ -21,18 +21,14 @@ import orjson
 
 from events import AskRefused, Fact, Told
 from events.envelope import About, Draft
-from events.subjects import answer_stream, asking_stream, delivery_stream, name_of, post_stream
-from services.chassis.bells import FACTS, BelledStore
+from events.subjects import asking_stream, delivery_stream, name_of, post_stream
+from services.chassis.bells import BelledStore
 from services.chassis.clock import Clock
 from services.chassis.rows import ASKED, Pick, Put, Write
 from services.chassis.store import Append, Conflict, Say
+from services.gateway.answers import Answers
 from services.gateway.principal import Principal
 from services.gateway.problems import Problem
-
-ANSWER_S = 5.0
-"""D18: how long a request waits for the fact that answers it; after that it is *asked*, which promises nothing."""
-LOOK_EVERY_S = 0.25
-"""The fallback when the owner decides in another process, where no bell of ours rings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +103,10 @@ class Asking:
         self._store, self._clock = store, clock
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._running = 0
+        self._answers = Answers(store, clock=clock)
 
     async def run(self) -> None:
-        """Requests come by themselves."""
-        await asyncio.get_running_loop().create_future()
+        await self._answers.run()
 
     async def in_flight(self) -> str | None:
         return "a request for a change" if self._running else None
@@ -163,32 +159,9 @@ class Asking:
 
     async def verdicts(self, asks: Sequence[Told], streams: Callable[[Told], Sequence[str]]) -> Sequence[Verdict]:
         """Wait until every ask is answered, five seconds at most."""
-        bell = self._store.bell(FACTS)
-        until = self._clock.elapsed() + ANSWER_S
-        found: dict[str, Told] = {}
-        try:
-            with self.running():
-                while True:
-                    bell.clear()
-                    for ask in asks:
-                        if ask.id not in found and (fact := await self._heard(ask, streams(ask))):
-                            found[ask.id] = fact
-                    left = until - self._clock.elapsed()
-                    if len(found) == len(asks) or left <= 0:
-                        return [Verdict(ask, found.get(ask.id)) for ask in asks]
-                    await self._clock.nap(min(left, LOOK_EVERY_S), bell)
-        finally:
-            self._store.let_go(bell)
-
-    async def _heard(self, ask: Told, streams: Sequence[str]) -> Told | None:
-        """The last fact whose cause is this ask; a refusal comes first, because then there is nothing else."""
-        for stream in (answer_stream(ask.id), *streams):
-            for told in reversed(await self._store.read(stream)):
-                if told.about.cause == ask.id:
-                    return told
-                if told.position < ask.position:
-                    break
-        return None
+        with self.running():
+            found = await self._answers.to({ask.id: ask for ask in asks}, streams)
+            return [Verdict(ask, found.get(ask.id)) for ask in asks]
 
     async def _answered(self, asked: Asked) -> Done | None:
         rows = await self._store.pick(Pick(ASKED, {"mark": asked.mark}))

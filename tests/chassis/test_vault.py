@@ -179,11 +179,12 @@ async def test_randomness_is_an_argument(store):
 
 
 def test_a_key_file_is_made_once_for_its_owner_alone(tmp_path):
-    path = tmp_path / "vault.key"
+    path = tmp_path / "var" / "vault.key"
     key = vault_key(path)
     assert len(key) == 32
     assert vault_key(path) == key
     assert path.stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in path.parent.iterdir()] == ["vault.key"]
 
 
 def test_a_key_file_others_can_read_is_refused_with_its_mend(tmp_path):

@@ -250,10 +250,12 @@ async def running(*, kind: type[Any] = House, **how: Any) -> AsyncIterator[Any]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def while_waiting(it: House, asked: Awaitable[httpx.Response], **passed: float) -> httpx.Response:
-    """A request that waits for an answer, while so much time goes by."""
-    task = asyncio.ensure_future(asked)
-    while await it.in_flight() != "a request for a change":
+async def while_nobody_answers(it: House, asked: Awaitable[httpx.Response]) -> httpx.Response:
+    """A request that waits in vain; time goes by as fast as it can, and no further than the wait."""
+    began, task = it.clock.now(), asyncio.ensure_future(asked)
+    while not task.done():
+        if await it.in_flight() == "a request for a change":
+            it.clock.step_to(it.clock.now() + timedelta(milliseconds=100))
         await breathe()
-    it.clock.step_to(it.clock.now() + timedelta(**passed))
+    assert timedelta(seconds=5) <= it.clock.now() - began < timedelta(seconds=6)
     return await task

@@ -8,7 +8,7 @@ import pytest
 
 from events import AskRefused, CancelAsked, PostCancelled, RescheduleAsked, RetryAsked, UndoAsked
 from events.subjects import answer_stream, post_stream
-from tests.gateway.house import NINE, while_waiting
+from tests.gateway.house import NINE, while_nobody_answers
 from tests.gateway.test_asks import SCHEDULED
 
 
@@ -120,7 +120,7 @@ async def test_the_same_bulk_under_the_same_key_tells_the_same_and_does_nothing_
 
 async def test_what_is_not_decided_in_time_is_only_asked(house, owner, posts):
     house.answers = None
-    answer = await while_waiting(house, owner.ask("POST", "/v1/posts/bulk", cancelling("acme.a")), seconds=5)
+    answer = await while_nobody_answers(house, owner.ask("POST", "/v1/posts/bulk", cancelling("acme.a")))
     (ask,) = await asks(house, CancelAsked)
     assert answer.status_code == 202
     assert answer.json()["items"] == [{"id": "acme.a", "done": False, "asked": ask.id}]

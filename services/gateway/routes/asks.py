@@ -13,7 +13,8 @@ from events.channels import account_of, channel_of
 from events.envelope import Fact
 from events.production import Content, Media
 from events.subjects import delivery_stream, post_stream
-from services.gateway.asking import ANSWER_S, Asked, Wish, of_the_post
+from services.gateway.answers import ANSWER_S
+from services.gateway.asking import Asked, Wish, of_the_post
 from services.gateway.bodies import Ask, Body, Door, etag
 from services.gateway.desk import Desk, allow_story
 from services.gateway.problems import Problem, Wrong, not_found

@@ -13,7 +13,8 @@ from fastapi.responses import JSONResponse
 from events import FactRedriven, MessageParked, MessageRedriven, RedriveAsked, Told
 from events.subjects import POST_APPROVED
 from services.chassis.rows import PARKED_BODY, Put
-from services.gateway.asking import ANSWER_S, Asked, Wish
+from services.gateway.answers import ANSWER_S
+from services.gateway.asking import Asked, Wish
 from services.gateway.bodies import Ask, Body, Door
 from services.gateway.desk import Desk, allow
 from services.gateway.problems import Problem, Wrong, not_found
