@@ -139,11 +139,14 @@ LOOKING = Table(
 WAITING = Table(
     "waiting",
     {"connection": TEXT, "turn": WHOLE, "story": TEXT, "waits_for": TEXT, "cause": WHOLE},
-    key=("story",),
+    key=("story", "cause"),
     indexes=(("connection", "waits_for", "turn"),),
     never_none=("connection", "waits_for", "turn"),
 )
-"""Who waits for which connection, in the order they were taken in; `cause` is the position of the fact that made it."""
+"""Who waits for which connection, in the order they were taken in; `cause` is the position of the fact that made it.
+
+A post may wait for the desk with several asks at once, each of which wants its answer.
+"""
 
 ROOM = Table("room", {"connection": TEXT, "day": TEXT, "left": WHOLE}, key=("connection", "day"))
 """How many slots a day still has, where that is known to be none: lets a planner step over full days."""

@@ -27,6 +27,7 @@ from services.scheduler.waiting import (
     at_the_desk,
     call_at_slot,
     call_person,
+    one_each,
     queue_of,
     served,
     to_the_desk,
@@ -79,7 +80,7 @@ def desk_rings(store: Store, desks: Desks) -> dict[str, Ring]:
     async def served_some(name: str) -> bool:
         try:
             async with desks.at(name) as desk:
-                rows = await store.pick(at_the_desk(name))
+                rows = one_each(await store.pick(at_the_desk(name)))
                 if desk is None or not rows:
                     return False
                 cases = await asyncio.gather(*(read_case(store, str(row["story"])) for row in rows))

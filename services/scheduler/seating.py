@@ -29,7 +29,7 @@ from services.scheduler.asks import No, refusal
 from services.scheduler.case import ACTOR, Case
 from services.scheduler.consequences import consequences
 from services.scheduler.desk import Desk
-from services.scheduler.waiting import served, wait_on
+from services.scheduler.waiting import served, wait_no_more, wait_on
 
 GIVEN_BACK: dict[post.Phase, Freed] = {
     "cancelled": "cancelled", "rejected": "cancelled", "failed": "failed", "refused": "failed",
@@ -45,8 +45,8 @@ class Seat:
     def __init__(self, desk: Desk, row: Row, case: Case, cause: Told) -> None:
         self._desk, self._case, self._cause = desk, case, cause
         self._about = case.about(desk.now, cause)
-        self._waits_on = wait_on(row)
-        self._after: Write = served(row)
+        self._row = row
+        self._after: list[Write] = [served(row), wait_no_more(case.story)]
         self._said: list[Fact] = []
 
     async def serve(self) -> None:
@@ -61,7 +61,7 @@ class Seat:
         else:
             desk.still[post_stream(case.story)] = case.post_version
         desk.rows += consequences(case.story, case.state, self._said, now=desk.now)
-        desk.rows.append(self._after)
+        desk.rows += self._after
 
     async def _granted(self, ask: RetryAsked | RescheduleAsked | UndoAsked) -> bool:
         case, now = self._case, self._desk.now
@@ -86,7 +86,7 @@ class Seat:
                 await self._at_once()
             case "held" if not desk.open:
                 await self._give_back()
-                self._after = self._waits_on
+                self._after.append(wait_on(self._row))
             case "taken_in" if self._case.approved and not desk.listed:
                 self._hold()
             case "held" | "taken_in" | "returned" if self._case.approved:
@@ -158,7 +158,7 @@ class Seat:
         desk = self._desk
         reason = "disconnected" if desk.listed else "not_connected"
         self._said += post.hold(self._case.state, connection=desk.connection, reason=reason)
-        self._after = self._waits_on
+        self._after.append(wait_on(self._row))
 
     async def _place(self, planned: Planned, wish: Wish) -> None:
         await self._desk.take(self._case.name, planned, self._about)

@@ -7,6 +7,7 @@ account      a parked message whose account nobody has set up yet (S2a); its `co
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -33,9 +34,14 @@ def gone(story: str) -> Drop:
     return Drop(WAITING, {"story": story})
 
 
-def wait_on(row: Row) -> Change:
+def wait_on(row: Row) -> Put:
     """What the desk could do is done, an ask answered; it waits for its connection now, and for no other reason."""
-    return Change(WAITING, row, {"waits_for": "connection", "cause": 0})
+    return wait(str(row["connection"]), str(row["story"]), turn=int(str(row["turn"])), waits_for="connection")
+
+
+def wait_no_more(story: str) -> Drop:
+    """Whatever the desk decides, it decides also for a post that waited for its connection."""
+    return Drop(WAITING, {"story": story, "waits_for": "connection"})
 
 
 def release(connection: str) -> Change:
@@ -44,7 +50,15 @@ def release(connection: str) -> Change:
 
 
 def at_the_desk(connection: str) -> Pick:
-    return Pick(WAITING, {"connection": connection, "waits_for": "desk"}, order=("turn",), limit=BATCH_MAX)
+    return Pick(WAITING, {"connection": connection, "waits_for": "desk"}, order=("turn", "cause"), limit=BATCH_MAX)
+
+
+def one_each(rows: Sequence[Row]) -> Sequence[Row]:
+    """Each post once: what else is asked of it is decided on what this has made of it."""
+    first: dict[object, Row] = {}
+    for row in rows:
+        first.setdefault(row["story"], row)
+    return list(first.values())
 
 
 def for_account(account: str, limit: int | None = None) -> Pick:
