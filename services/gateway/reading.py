@@ -7,16 +7,16 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from events import Told
 from events.channels import CHANNELS, account_of
 from events.envelope import Fact
-from services.chassis.rows import BUDGET, Pick, Row
+from services.chassis.rows import BUDGET, PARKED_BODY, Pick, Row
 from services.gateway.desk import Desk, allow
 from services.gateway.principal import Principal
 from services.gateway.problems import Problem, Wrong, not_found
-from services.gateway.views import accounts, channels, measured, question, queue, showing, timeline
+from services.gateway.views import accounts, channels, house, measured, question, queue, showing, timeline
 from services.gateway.views import parked as parked_view
 from services.gateway.views.question import Mark, NotACursor, Order, Question, cursor_of, mark_of
 from services.gateway.views.sentences import sentence
@@ -197,7 +197,18 @@ def _budget(row: Row) -> Document:
             "left": max(most - used, 0)}  # fmt: skip
 
 
-# What is parked.
+# What is paused, and what is parked.
+
+
+async def paused(desk: Desk, by: Principal) -> list[str]:
+    """Where publishing is paused, as far as it concerns this asker, in a sentence each."""
+    switched = await desk.views.documents(select(house.table.c.key, house.table.c.body))
+    return [showing.pause(each) for each in switched if each["paused"] and concerns(by, each["scope"])]
+
+
+def concerns(by: Principal, scope: str) -> bool:
+    """A switch for everything or for a channel concerns everybody; one for an account whoever sees it."""
+    return scope == showing.EVERYTHING or scope in CHANNELS or by.sees(scope)
 
 
 async def parked(desk: Desk, by: Principal, *, cursor: str | None, limit: int) -> tuple[list[Document], str | None]:
@@ -209,3 +220,10 @@ async def parked(desk: Desk, by: Principal, *, cursor: str | None, limit: int) -
     last = rows[limit - 1] if len(rows) > limit else None
     following = cursor_of(Mark(last.position, last.key), "parked") if last else None
     return [unpacked(row.body) for row in rows[:limit]], following
+
+
+async def with_body(desk: Desk, found: Document) -> Document:
+    """A parked message with its whole body as text: to be mended and redriven."""
+    rows = await desk.store.pick(Pick(PARKED_BODY, {"id": found["id"]}))
+    body = rows[0]["body"] if rows else None
+    return found | {"body": body.decode("utf-8", "replace") if isinstance(body, bytes) else None}

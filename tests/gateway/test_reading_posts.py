@@ -202,7 +202,7 @@ async def test_what_stands_in_the_way_of_a_post_is_said_before_it_happens(week, 
     answer = await week_owner.ask("POST", "/v1/house/pause", {"scope": "x", "reason": "an incident"})
     assert answer.status_code == 200
     paused = await got(week_owner, "/v1/posts/acme.advent-calendar")
-    assert paused["warning"] == "Publishing is paused for x: an incident."
+    assert paused["warning"] == "Publishing is paused for X: an incident."
     await week_owner.ask("POST", "/v1/house/resume", {"scope": "x"})
     assert (await got(week_owner, "/v1/posts/acme.advent-calendar"))["warning"] is None
 

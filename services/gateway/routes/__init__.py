@@ -19,6 +19,8 @@ from services.gateway.routes.house import house
 from services.gateway.routes.keys import keys
 from services.gateway.routes.learned import learned
 from services.gateway.routes.login import login
+from services.gateway.routes.page import page
+from services.gateway.routes.page_actions import page_actions
 from services.gateway.routes.parked import parked
 from services.gateway.routes.posts import posts
 from services.gateway.routes.redrive import redrive
@@ -26,6 +28,7 @@ from services.gateway.routes.replays import replays
 
 ROUTERS: tuple[Callable[[Desk], APIRouter], ...] = (
     health, docs, login, posts, bulk, asks, learned, accounts, connecting, callback, parked, redrive, replays,
-    keys, house, events,
+    keys, house, events, page,
+    page_actions,
 )  # fmt: skip
 """In this order: where two could answer an address, the first does."""

@@ -52,17 +52,7 @@ def connecting(desk: Desk) -> APIRouter:
     @router.put("/v1/accounts/{account}/connections/blog")
     async def blog(account: Account, body: BlogKey, asked: Ask) -> JSONResponse:
         """A blog by a key of its CMS, proven by a harmless call before it is accepted (S7)."""
-        name, checked = named(account, "blog", body.label), None
-
-        async def decide() -> Decided:
-            nonlocal checked
-            standing = await owned(desk, asked, name)
-            checked = checked or await tried(desk, name, body)
-            append = await desk.grants.connecting(standing, checked, by=asked.by, site=body.site, ids=asked.ids())
-            done = Done(shown(name, "active", member=checked.member, site=body.site), str(standing.version + 1))
-            return Decided(done, append)
-
-        return answered(await desk.asking.change(asked, decide))
+        return await blog_connected(desk, asked, account, body)
 
     @router.post("/v1/connections/{id}/check")
     async def check(id: str, asked: Ask) -> dict[str, Any]:
@@ -115,6 +105,20 @@ async def authorize_url(desk: Desk, asked: Asked, name: str) -> str:
         desk.grants.client(channel), state=begun.state.reveal(), verifier=begun.verifier.reveal()
     )
     return desk.seen_as(url)
+
+
+async def blog_connected(desk: Desk, asked: Asked, account: str, body: BlogKey) -> JSONResponse:
+    name, checked = named(account, "blog", body.label), None
+
+    async def decide() -> Decided:
+        nonlocal checked
+        standing = await owned(desk, asked, name)
+        checked = checked or await tried(desk, name, body)
+        append = await desk.grants.connecting(standing, checked, by=asked.by, site=body.site, ids=asked.ids())
+        done = Done(shown(name, "active", member=checked.member, site=body.site), str(standing.version + 1))
+        return Decided(done, append)
+
+    return answered(await desk.asking.change(asked, decide))
 
 
 def named(account: str, channel: str, label: str | None) -> str:

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
-from services.chassis.rows import PARKED_BODY, Pick
 from services.gateway import reading
 from services.gateway.bodies import Door
 from services.gateway.desk import Asker, Desk, allow, allow_house
@@ -39,9 +38,7 @@ def parked(desk: Desk) -> APIRouter:
         found = await desk.views.document(view, id)
         if found is None or not by.sees(found["account"]):
             raise not_found()
-        rows = await desk.store.pick(Pick(PARKED_BODY, {"id": id}))
-        body = rows[0]["body"] if rows else None
-        return found | {"body": body.decode("utf-8", "replace") if isinstance(body, bytes) else None}
+        return await reading.with_body(desk, found)
 
     @router.post("/views/{name}/rebuild")
     async def rebuild(name: Name, by: Asker) -> dict[str, Any]:

@@ -24,6 +24,7 @@ DISPLAY: Final = {
     "linkedin": "LinkedIn", "x": "X", "facebook": "Facebook", "instagram": "Instagram", "tiktok": "TikTok",
     "youtube": "YouTube", "pinterest": "Pinterest", "blog": "Blog",
 }  # fmt: skip
+EVERYTHING: Final = "all"
 NOT_SENT: Final = frozenset({"awaiting_approval", "pending", "scheduled"})
 
 
@@ -65,12 +66,11 @@ def post(document: Document, around: Surroundings) -> Document:
 
 def warning(document: Document, around: Surroundings) -> str | None:
     """What will hold this post up, or does already, though the post itself does not say so (S10)."""
-    if document["status"] not in NOT_SENT:
+    if document["status"] not in NOT_SENT or document["reason"] == "held":
         return None
-    for scope in ("all", document["channel"], document["account"]):
-        if paused := around.paused.get(scope):
-            because = f": {paused['reason']}" if paused["reason"] else ""
-            return f"Publishing is paused for {'everything' if scope == 'all' else scope}{because}."
+    for scope in (EVERYTHING, document["channel"], document["account"]):
+        if switched := around.paused.get(scope):
+            return pause(switched)
     known, name = around.connections.get(document["connection"]), DISPLAY[document["channel"]]
     if known is None:
         return f"{name} is not connected; the post waits until it is."
@@ -82,6 +82,11 @@ def warning(document: Document, around: Surroundings) -> str | None:
     if at and document["reason"] is None and known["limited_until"] and known["limited_until"] >= at:
         return f"{name} asked us to slow down until {clock(known['limited_until'])}."
     return None
+
+
+def pause(switched: Document) -> str:
+    scope, because = switched["scope"], f": {switched['reason'].rstrip('.')}" if switched["reason"] else ""
+    return f"Publishing is paused for {'everything' if scope == EVERYTHING else DISPLAY.get(scope, scope)}{because}."
 
 
 def clock(instant: str) -> str:

@@ -1,24 +1,64 @@
 // The page hears that something happened and asks again for what it shows; what it shows comes from the house alone.
 "use strict";
 
+// What the house renders may become part of the page; nothing that comes in may become a script (Trusted Types).
+window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
+
 const live = document.getElementById("live");
-let ringing = 0;
+const saidFor = 8000;
+let ringing = 0, missed = false, fading = 0, acted = false;
+
+function busy() {
+  // Whoever is filling something in is left alone until it is sent or closed.
+  return document.querySelector("main details.act[open]") !== null || document.activeElement?.matches("main input:not([type=date]), main textarea");
+}
 
 function ring() {
   // Many facts in one breath are one look.
   clearTimeout(ringing);
-  ringing = setTimeout(() => htmx.trigger(document.body, "facts"), 150);
+  ringing = setTimeout(() => {
+    missed = busy();
+    if (!missed) htmx.trigger(document.body, "facts");
+  }, 120);
 }
 
 function show(text, state) {
+  if (live.dataset.state === state) return;
   live.textContent = text;
   live.dataset.state = state;
 }
 
+document.addEventListener("toggle", () => missed && ring(), true);
+document.addEventListener("focusout", () => missed && ring());
+document.addEventListener("focusin", (event) => { acted = acted && event.target.id === "name"; });
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const open = document.activeElement?.closest("details.act[open]");
+  if (!open) return;
+  open.open = false;
+  open.querySelector("summary").focus();
+});
+
+document.addEventListener("htmx:after:swap", (event) => {
+  const said = document.getElementById("said");
+  if (event.detail.ctx?.target === said) {
+    // What was said goes by itself; what was done closes its form, and the sheet looks again.
+    clearTimeout(fading);
+    fading = setTimeout(() => said.replaceChildren(), saidFor);
+    if (said.querySelector(".good")) {
+      acted = true;
+      document.querySelectorAll("main details.act[open]").forEach((each) => { each.open = false; });
+      ring();
+    }
+  }
+  // The button of an action that is done goes, and takes the focus with it: reading goes on at the name of the post.
+  if (acted && document.activeElement === document.body) document.getElementById("name")?.focus({ preventScroll: true });
+});
+
 if (live) {
   const source = new EventSource("/v1/events?live=1");
-  source.onopen = () => show("live", "live");
+  source.onopen = () => { show("live", "live"); ring(); };
   source.onerror = () => show("not connected, trying again", "lost");
-  source.onmessage = ring;
   source.addEventListener("fact", ring);
 }

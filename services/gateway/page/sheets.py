@@ -1,0 +1,208 @@
+"""What each sheet of the page shows, gathered from the views within what the visitor may see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import groupby
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from services.gateway import reading
+from services.gateway.desk import Desk
+from services.gateway.page.rendering import excerpt, moment
+from services.gateway.principal import Principal
+from services.gateway.views import accounts, approvals, question, queue
+from services.gateway.views.question import Question
+from services.gateway.views.turns import section
+from services.gateway.views.view import Document, unpacked
+
+ROWS: Final = 50
+WEEK_MAX: Final = 1000
+OPEN: Final = ("limited", "retrying")
+"""Reasons under *scheduled* with no attempt open: such a post may still be changed (S28)."""
+
+
+async def known_accounts(desk: Desk, by: Principal) -> dict[str, Document]:
+    c = accounts.table.c
+    asked = select(c.key, c.body).order_by(c.key)
+    rows = await desk.views.rows(asked if by.accounts is None else asked.where(c.key.in_(by.accounts)))
+    found = {row.key: unpacked(row.body)["document"] for row in rows}
+    return {name: document for name, document in found.items() if document}
+
+
+def zones(known: Mapping[str, Document]) -> dict[str, str]:
+    return {name: document["zone"] for name, document in known.items()}
+
+
+async def paused(desk: Desk, by: Principal) -> list[str]:
+    """Where publishing is paused, as far as it concerns this visitor."""
+    return await reading.paused(desk, by)
+
+
+# The queue.
+
+
+async def queue_sheet(desk: Desk, by: Principal, asked: Question, cursor: str | None) -> dict[str, Any]:
+    documents, following = await reading.posts(desk, replace(asked, order="turn"), cursor=cursor, limit=ROWS)
+    known = await known_accounts(desk, by)
+    rows = await lines(desk, documents, zones(known))
+    counts = await reading.counts(desk, replace(asked, status=None))
+    grouped = groupby(rows, key=lambda row: section(row["status"], row["reason"]))
+    return {
+        "sections": [(name, list(group)) for name, group in grouped],
+        "counts": counts,
+        "total": sum(counts.values()),
+        "following": following,
+        "accounts": list(known),
+        "statuses": queue.STATUSES,
+    }
+
+
+async def lines(desk: Desk, documents: Sequence[Document], zone_of: Mapping[str, str]) -> list[Document]:
+    """Items of the queue with what a person recognises them by."""
+    items = await reading.items(desk, documents)
+    return [
+        item | {"excerpt": excerpt(document["content"]["title"] or document["content"]["text"]), **when(item, zone_of)}
+        for item, document in zip(items, documents, strict=True)
+    ]
+
+
+def when(item: Document, zone_of: Mapping[str, str]) -> Document:
+    """The day and the clock of an item, on the wall of its account."""
+    zone = zone_of.get(item["account"], "UTC")
+    at = item["published_at"] or item["scheduled_at"]
+    if at is None:
+        return {"at": None, "date": None, "day": None, "clock": None, "zone": zone}
+    return {"at": at, "date": moment(at, zone, "%Y-%m-%d"), "day": moment(at, zone, "%a %-d %b"),
+            "clock": moment(at, zone, "%H:%M"), "zone": zone}  # fmt: skip
+
+
+# One post.
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What can be asked of a post as it stands; `main` is the one that helps most."""
+
+    name: str
+    label: str
+    main: bool = False
+
+
+def actions(document: Document) -> list[Action]:
+    """The decision is the scheduler's or the publisher's; here is only what makes sense to offer."""
+    status, reason = document["status"], document["reason"]
+    helps = (document["error"] or {}).get("action")
+    match status:
+        case "failed":
+            return [Action("retry", "Retry", helps != "edit"), Action("edit", "Edit", helps == "edit")]
+        case "scheduled" if reason == "outcome_unknown":
+            return [Action("settle", "Settle", True)]
+        case "scheduled" if document["open"]:
+            return []
+        case "scheduled" | "pending":
+            missed = reason == "missed"
+            return [Action("reschedule", "Move", missed), Action("edit", "Edit"), Action("cancel", "Cancel")]
+        case "awaiting_approval":
+            return [Action("edit", "Edit"), Action("cancel", "Cancel")]
+        case _:
+            return []
+
+
+async def post_sheet(desk: Desk, by: Principal, story: str) -> dict[str, Any]:
+    document = await reading.document(desk, by, story)
+    zone = zones(await known_accounts(desk, by)).get(document["account"], "UTC")
+    shown = await reading.post(desk, document)
+    thread = await desk.views.document(approvals, story)
+    return {
+        "post": shown | when(shown, {shown["account"]: zone}),
+        "zone": zone,
+        "why": reading.why_of(document),
+        "days": _by_day(await reading.told(desk, story), zone),
+        "metrics": await reading.metrics(desk, document) if document["status"] == "published" else None,
+        "comments": thread["comments"] if thread else [],
+        "actions": actions(document) if by.may("queue") else [],
+    }
+
+
+def _by_day(facts: Sequence[Document], zone: str) -> list[tuple[str, list[Document]]]:
+    """The timeline under its days, on the wall of the account."""
+    told = [fact | {"day": moment(fact["happened_at"], zone, "%A %-d %B %Y"),
+                    "clock": moment(fact["happened_at"], zone, "%H:%M:%S")} for fact in facts]  # fmt: skip
+    return [(day, list(group)) for day, group in groupby(told, key=lambda fact: fact["day"])]
+
+
+# The week.
+
+
+async def week_sheet(desk: Desk, by: Principal, asked: Question, monday: date) -> dict[str, Any]:
+    """Seven days, each post on the date its own account's wall shows; and whatever has no slot."""
+    known = await known_accounts(desk, by)
+    since = datetime.combine(monday, time(), UTC)
+    span = replace(asked, since=since - timedelta(days=1), until=since + timedelta(days=8))
+    await desk.views.fresh()
+    documents = await desk.views.documents(question.by_time(span, limit=WEEK_MAX))
+    rows = await lines(desk, documents, zones(known))
+    days = [monday + timedelta(days=number) for number in range(7)]
+    without = await desk.views.documents(question.page(replace(asked, order="turn", status="pending"), after=None,
+                                                       limit=ROWS))  # fmt: skip
+    return {
+        "days": [{"date": each, "posts": [row for row in rows if row["date"] == each.isoformat()]} for each in days],
+        "today": desk.now().date(),
+        "monday": monday,
+        "before": monday - timedelta(days=7),
+        "after": monday + timedelta(days=7),
+        "without": await lines(desk, without[:ROWS], zones(known)),
+        "accounts": list(known),
+    }
+
+
+def monday_of(text: str | None, now: datetime) -> date:
+    """The week somebody asks for by any of its days, or this one."""
+    try:
+        day = date.fromisoformat(text) if text else now.date()
+        monday = day - timedelta(days=day.weekday())
+        if not date(1971, 1, 1) < monday < date(2200, 1, 1):
+            raise ValueError
+        return monday
+    except (ValueError, OverflowError):
+        raise reading.wrong("from", "write a date as 2026-11-23") from None
+
+
+def instant_in(wall: str, zone: str) -> datetime:
+    """What somebody typed as a date and a time means on the wall of the account."""
+    try:
+        return datetime.fromisoformat(wall).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise reading.wrong("at", "choose a date and a time") from None
+
+
+# Channels.
+
+
+async def channels_sheet(desk: Desk, by: Principal) -> dict[str, Any]:
+    """Every account with its connections, and the channels it could still connect."""
+    await desk.views.fresh()
+    known = await known_accounts(desk, by)
+    found = await reading.connections(desk, list(known) if by.accounts is not None else None)
+    by_account: dict[str, list[Document]] = {name: [] for name in known}
+    for each in found:
+        by_account.setdefault(each["account"], []).append(each)
+    spoken = desk.grants.channels
+    return {
+        "accounts": [
+            {
+                "id": name,
+                "document": document,
+                "connections": by_account[name],
+                "open": [each for each in spoken if each not in {own["channel"] for own in by_account[name]}],
+            }
+            for name, document in known.items()
+        ],
+        "may_connect": by.may("connect"),
+        "now": desk.now(),
+    }
