@@ -19,10 +19,18 @@ GROUP_MAX = 1000
 
 
 class Grouped(Generic[Asked, Answered]):
-    """`commit` runs in one thread of its own: a group in, one answer or exception for each member out."""
+    """`commit` runs in one thread of its own: a group in, one answer or exception for each member out.
 
-    def __init__(self, commit: Callable[[Sequence[Asked]], Sequence[Answered | Exception]], thread: str) -> None:
-        self._commit = commit
+    `then` is told of them before the callers are.
+    """
+
+    def __init__(
+        self,
+        commit: Callable[[Sequence[Asked]], Sequence[Answered | Exception]],
+        thread: str,
+        then: Callable[[Sequence[Asked], Sequence[Answered | Exception]], None] = lambda group, answers: None,
+    ) -> None:
+        self._commit, self._then = commit, then
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=thread)
         self._waiting: list[tuple[Asked, asyncio.Future[Answered]]] = []
         self._writer: asyncio.Task[None] | None = None
@@ -44,10 +52,13 @@ class Grouped(Generic[Asked, Answered]):
         loop = asyncio.get_running_loop()
         while self._waiting:
             group, self._waiting = self._waiting[:GROUP_MAX], self._waiting[GROUP_MAX:]
+            members = [asked for asked, _ in group]
+            answers: Sequence[Answered | Exception]
             try:
-                answers = await loop.run_in_executor(self._thread, self._commit, [asked for asked, _ in group])
+                answers = await loop.run_in_executor(self._thread, self._commit, members)
             except Exception as error:
                 answers = [error] * len(group)
+            self._then(members, answers)
             for (_, answer), answered in zip(group, answers, strict=True):
                 if answer.cancelled():
                     continue

@@ -9,9 +9,10 @@ from datetime import datetime
 from pathlib import Path
 
 from services.chassis.recorder_postgres import PostgresRecorder, connect
+from services.chassis.recorder_sqlite import SCHEMA, SchemaDiffers, SqliteRecorder, locked
 from services.chassis.store import Store, StoreError
 from services.chassis.store_postgres import PostgresStore
-from services.chassis.store_sqlite import SCHEMA, SchemaDiffers, SqliteRecorder, SqliteStore, locked
+from services.chassis.store_sqlite import SqliteStore
 
 SQLITE_SCHEME = "sqlite:///"
 POSTGRES_SCHEMES = ("postgresql://", "postgres://")

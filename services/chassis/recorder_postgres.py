@@ -18,10 +18,10 @@ from psycopg.rows import dict_row, tuple_row
 from psycopg.sql import SQL, Identifier
 
 from services.chassis import rows_sql
+from services.chassis.recorder_sqlite import SCHEMA, SchemaDiffers
 from services.chassis.rows import HOUSE, TABLES, Pick, Put
 from services.chassis.rows_sql import POSTGRES
 from services.chassis.store import StoreError
-from services.chassis.store_sqlite import SCHEMA, SchemaDiffers
 
 Connection = psycopg.Connection[Any]
 

@@ -1,13 +1,11 @@
-"""The store on SQLite: the library's recorder and table, one writer connection, group commit, rows beside the facts.
+"""The store on SQLite: the library's table, one writer connection, group commit, rows beside the facts (D4).
 
-WAL with `synchronous=FULL`; the writer is the only connection that writes or checkpoints, and a lock file keeps a
-second process away, because two checkpointers can corrupt a WAL before SQLite 3.51.3 (D4, F20).
+Nobody else writes this log, so what was lately written or read is kept at hand and not read again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,30 +15,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
-from eventsourcing.persistence import StoredEvent
-from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore
 
 from events import Told
 from services.chassis import codec, rows_sql
 from services.chassis.grouping import Grouped
 from services.chassis.judgement import Seen, judge, named
-from services.chassis.rows import CHECKPOINT, TABLES, Claim, Pick, Put, Row
+from services.chassis.kept import Kept
+from services.chassis.recorder_sqlite import SqliteRecorder, Stored, locked
+from services.chassis.rows import CHECKPOINT, Claim, Pick, Put, Row
 from services.chassis.rows_sql import SQLITE
-from services.chassis.store import Append, Conflict, StoreError, StreamMoved
+from services.chassis.store import Append, Conflict, StreamMoved
 
-SCHEMA = 1
-"""Raised with every change of the tables; a log of another schema is refused at start, naming the mend."""
-Stored = tuple[str, int, str, bytes]
-"""A line of the library's table: stream, version, topic, state."""
 T = TypeVar("T")
-
-
-class StoreLocked(StoreError):
-    """Another process has this log open."""
-
-
-class SchemaDiffers(StoreError):
-    """The tables are of another release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,68 +41,18 @@ def encoded(append: Append) -> Asked:
     return Asked(append, [codec.encode(draft) for say in append.says for draft in say.facts])
 
 
-class SqliteRecorder(SQLiteApplicationRecorder):
-    """The library's recorder, whose inserts take the judgement of a whole group in one transaction."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(SQLiteDatastore(str(path), originator_id_type="text"))
-        self.writer = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-        self.writer.execute("PRAGMA journal_mode=WAL")
-        self.writer.execute("PRAGMA synchronous=FULL")
-
-    def prepare(self) -> None:
-        """Make the tables of an empty file; refuse those of another release."""
-        version = self.writer.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, SCHEMA):
-            raise SchemaDiffers(
-                f"the log is of schema {version} and this release needs {SCHEMA}: run `distribution migrate`"
-            )
-        for statement in self.create_table_statements:
-            self.writer.execute(statement)
-        for table in TABLES:
-            for statement in rows_sql.create(table, SQLITE):
-                self.writer.execute(statement)
-        self.writer.execute(f"PRAGMA user_version={SCHEMA}")
-        level = self.writer.execute("PRAGMA synchronous").fetchone()[0]
-        mode = self.writer.execute("PRAGMA journal_mode").fetchone()[0]
-        if (level, mode) != (2, "wal"):
-            raise StoreError(f"SQLite runs with synchronous={level}, journal_mode={mode}; FULL and wal are needed")
-
-    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
-        """The library's own door, kept working; the house itself appends through the store."""
-        last = self.last_position()
-        self.writer.execute("BEGIN IMMEDIATE")
-        try:
-            self.insert([(str(s.originator_id), s.originator_version, s.topic, s.state) for s in stored_events])
-            self.writer.execute("COMMIT")
-        except BaseException:
-            self.writer.execute("ROLLBACK")
-            raise
-        return list(range(last + 1, last + 1 + len(stored_events)))
-
-    def insert(self, stored: Sequence[Stored]) -> None:
-        self.writer.executemany(self.insert_events_statement, stored)
-
-    def last_position(self) -> int:
-        return self.writer.execute(self.select_max_notification_id_statement).fetchone()[0] or 0
-
-    def close(self) -> None:
-        self.writer.close()
-        self.datastore.close()
-
-
 class SqliteStore:
-    """See `Store`. Writes run in one thread, reads in another, so that reading never waits for a flush."""
+    """See `Store`. Writes run in one thread, long reads in another, so that reading never waits for a flush."""
 
     def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
         self._now = now
         self._lock = locked(path)
         self._recorder = SqliteRecorder(path)
         self._recorder.prepare()
-        self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-        self._reader.execute("PRAGMA query_only=1")
+        self._reader, self._near = _reader(path), _reader(path)
         self._reading = ThreadPoolExecutor(max_workers=1, thread_name_prefix="log-reader")
-        self._writing: Grouped[Asked | Claim, Any] = Grouped(self._commit, "log-writer")
+        self._writing: Grouped[Asked | Claim, Any] = Grouped(self._commit, "log-writer", then=self._keep)
+        self._kept = Kept(self._recorder.last_position())
         self._recorded_at = self._last_recorded_at()
         self.on_append: list[Callable[[int], None]] = []
 
@@ -142,6 +78,16 @@ class SqliteStore:
     async def claim(self, claim: Claim) -> Sequence[Row]:
         found: Sequence[Row] = await self._writing.ask(claim)
         return found
+
+    def _keep(self, group: Sequence[Asked | Claim], answers: Sequence[Any]) -> None:
+        """Before anybody is answered, so that whoever was answered reads what it wrote."""
+        for asked, answer in zip(group, answers, strict=True):
+            if isinstance(answer, StreamMoved):
+                self._kept.forget(answer.stream)  # what is known of it here may be why it was refused
+            elif isinstance(answer, Exception) and not isinstance(answer, Conflict):
+                self._kept.clear()
+            elif isinstance(asked, Asked) and not isinstance(answer, Exception):
+                self._kept.written(answer)
 
     def _commit(self, group: Sequence[Asked | Claim]) -> Sequence[Any]:
         """One transaction for the whole group, in the writer's thread; members are answered in order."""
@@ -236,7 +182,9 @@ class SqliteStore:
         return await asyncio.get_running_loop().run_in_executor(self._reading, what)
 
     async def read(self, stream: str) -> Sequence[Told]:
-        return await self._read(lambda: self._select(self._reader, stream, 0, 2**62))
+        """Streams are short, and mostly at hand."""
+        told = self._kept.stream(stream)
+        return self._kept.read(stream, self._select(self._near, stream, 0, 2**62)) if told is None else told
 
     async def fold(self, stream: str, decider: Any) -> tuple[Any, int]:
         state, told = decider.initial, await self.read(stream)
@@ -245,7 +193,10 @@ class SqliteStore:
         return state, len(told)
 
     async def tail(self, after: int, limit: int = 500) -> Sequence[Told]:
-        return await self._read(lambda: [codec.decode(*line) for line in self._lines(after, limit)])
+        told = self._kept.tail(after, limit)
+        if told is None:
+            told = await self._read(lambda: [codec.decode(*line) for line in self._lines(after, limit)])
+        return told
 
     async def lines(self, after: int, limit: int = 500) -> Sequence[codec.Line]:
         return await self._read(lambda: [codec.Line(*line) for line in self._lines(after, limit)])
@@ -258,8 +209,7 @@ class SqliteStore:
         return self._reader.execute(query, (after, limit)).fetchall()
 
     async def position(self) -> int:
-        query = self._recorder.select_max_notification_id_statement
-        return await self._read(lambda: self._reader.execute(query).fetchone()[0] or 0)
+        return self._kept.position
 
     async def pick(self, pick: Pick) -> Sequence[Row]:
         statement, values = rows_sql.select(pick, SQLITE)
@@ -272,22 +222,12 @@ class SqliteStore:
         await self._writing.close()
         self._reading.shutdown(wait=True)
         self._reader.close()
+        self._near.close()
         self._recorder.close()
         self._lock.close()
 
 
-def locked(path: Path) -> Any:
-    """An exclusive lock for as long as the store is open; freed by the system even after a crash."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = path.with_name(path.name + ".lock").open("w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        lock.close()
-        raise StoreLocked(
-            f"{path} is open in another process; stop that one first, or give this one another DISTRIBUTION_DATA_DIR"
-        ) from error
-    return lock
-
-
-__all__ = ["Conflict", "SchemaDiffers", "SqliteStore", "StoreLocked", "locked"]
+def _reader(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+    db.execute("PRAGMA query_only=1")
+    return db

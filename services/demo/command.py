@@ -22,9 +22,9 @@ from rich.table import Table
 from services.chassis import telemetry
 from services.chassis.clock import SteppingClock
 from services.chassis.processes import end, read_record, record_of
+from services.chassis.recorder_sqlite import locked
 from services.chassis.settings import Settings, read_settings
 from services.chassis.stepping import Stepper
-from services.chassis.store_sqlite import locked
 from services.demo.play import Doors, gather, script
 from services.demo.report import Verdict, judge
 from services.demo.week import Line, read

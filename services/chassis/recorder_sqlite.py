@@ -1,0 +1,98 @@
+"""The library's recorder and table on SQLite: how the house opens its file, makes its tables, and proves them (D16).
+
+WAL with `synchronous=FULL`; the writer is the only connection that writes or checkpoints, and a lock file keeps a
+second process away, because two checkpointers can corrupt a WAL before SQLite 3.51.3 (D4, F20).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from eventsourcing.persistence import StoredEvent
+from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore
+
+from services.chassis import rows_sql
+from services.chassis.rows import TABLES
+from services.chassis.rows_sql import SQLITE
+from services.chassis.store import StoreError
+
+SCHEMA = 1
+"""Raised with every change of the tables; a log of another schema is refused at start, naming the mend."""
+Stored = tuple[str, int, str, bytes]
+"""A line of the library's table: stream, version, topic, state."""
+
+
+class StoreLocked(StoreError):
+    """Another process has this log open."""
+
+
+class SchemaDiffers(StoreError):
+    """The tables are of another release."""
+
+
+def locked(path: Path) -> Any:
+    """An exclusive lock for as long as the store is open; freed by the system even after a crash."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_name(path.name + ".lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise StoreLocked(
+            f"{path} is open in another process; stop that one first, or give this one another DISTRIBUTION_DATA_DIR"
+        ) from error
+    return lock
+
+
+class SqliteRecorder(SQLiteApplicationRecorder):
+    """The library's recorder, whose inserts take the judgement of a whole group in one transaction."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(SQLiteDatastore(str(path), originator_id_type="text"))
+        self.writer = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+        self.writer.execute("PRAGMA journal_mode=WAL")
+        self.writer.execute("PRAGMA synchronous=FULL")
+
+    def prepare(self) -> None:
+        """Make the tables of an empty file; refuse those of another release."""
+        version = self.writer.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, SCHEMA):
+            raise SchemaDiffers(
+                f"the log is of schema {version} and this release needs {SCHEMA}: run `distribution migrate`"
+            )
+        for statement in self.create_table_statements:
+            self.writer.execute(statement)
+        for table in TABLES:
+            for statement in rows_sql.create(table, SQLITE):
+                self.writer.execute(statement)
+        self.writer.execute(f"PRAGMA user_version={SCHEMA}")
+        level = self.writer.execute("PRAGMA synchronous").fetchone()[0]
+        mode = self.writer.execute("PRAGMA journal_mode").fetchone()[0]
+        if (level, mode) != (2, "wal"):
+            raise StoreError(f"SQLite runs with synchronous={level}, journal_mode={mode}; FULL and wal are needed")
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        """The library's own door, kept working; the house itself appends through the store."""
+        last = self.last_position()
+        self.writer.execute("BEGIN IMMEDIATE")
+        try:
+            self.insert([(str(s.originator_id), s.originator_version, s.topic, s.state) for s in stored_events])
+            self.writer.execute("COMMIT")
+        except BaseException:
+            self.writer.execute("ROLLBACK")
+            raise
+        return list(range(last + 1, last + 1 + len(stored_events)))
+
+    def insert(self, stored: Sequence[Stored]) -> None:
+        self.writer.executemany(self.insert_events_statement, stored)
+
+    def last_position(self) -> int:
+        return self.writer.execute(self.select_max_notification_id_statement).fetchone()[0] or 0
+
+    def close(self) -> None:
+        self.writer.close()
+        self.datastore.close()
