@@ -56,7 +56,6 @@ class Doors:
 
     up: dict[str, Any] = field(repr=False)
     session: aiohttp.ClientSession
-    broker: Client
 
     # The house's own API.
 
@@ -131,28 +130,30 @@ class Doors:
 
     # NATS.
 
+    @asynccontextmanager
+    async def broker(self) -> AsyncIterator[Client]:
+        """A client of its own for each errand: one that lives through a kill has a past."""
+        client = await nats.connect(self.up["nats"], error_cb=_silent)  # type: ignore[arg-type]
+        try:
+            yield client
+        finally:
+            await client.close()
+
     async def approve(self, *events: dict[str, Any]) -> None:
         """Production's messages, each acknowledged by the stream."""
-        stream = self.broker.jetstream(timeout=30)
         bodies = [json.dumps(event).encode() for event in events]
-        await asyncio.gather(*(stream.publish("production.post_approved", body) for body in bodies))
+        async with self.broker() as client:
+            stream = client.jetstream(timeout=30)
+            await asyncio.gather(*(stream.publish("production.post_approved", body) for body in bodies))
 
     async def feed(self, subject: str = "distribution.>") -> list[dict[str, Any]]:
         """Everything the feed holds under this subject now, oldest first."""
-        stream = self.broker.jetstream(timeout=30)
-        last = (await stream.stream_info("DISTRIBUTION")).state.last_seq
-        reading = await stream.subscribe(subject, stream="DISTRIBUTION", ordered_consumer=True)
-        found: list[dict[str, Any]] = []
-        try:
+        async with self.broker() as client:
+            stream = client.jetstream(timeout=30)
+            reading = await stream.subscribe(subject, stream="DISTRIBUTION", ordered_consumer=True)
             info = await reading.consumer_info()
-            for _ in range(info.num_pending + (info.delivered.consumer_seq if info.delivered else 0)):
-                message = await reading.next_msg(PATIENCE_S)
-                found.append(json.loads(message.data))
-                if message.metadata.sequence.stream >= last:
-                    break
-        finally:
-            await reading.unsubscribe()
-        return found
+            count = (info.num_pending or 0) + (info.delivered.consumer_seq if info.delivered else 0)
+            return [json.loads((await reading.next_msg(PATIENCE_S)).data) for _ in range(count)]
 
     # The outside world.
 
@@ -177,14 +178,10 @@ class Doors:
 
 
 async def _silent(_: Exception) -> None:
-    """A client that stays through the broker's death has nothing to say about it."""
+    """Whoever asked is told of every fault."""
 
 
 @asynccontextmanager
 async def opened_doors(up: dict[str, Any]) -> AsyncIterator[Doors]:
-    broker = await nats.connect(up["nats"], max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=_silent)  # type: ignore[arg-type]
-    try:
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE_S)) as session:
-            yield Doors(up, session, broker)
-    finally:
-        await broker.close()
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE_S)) as session:
+        yield Doors(up, session)

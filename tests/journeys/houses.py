@@ -122,8 +122,12 @@ class House:
         self.up: dict[str, Any] = {}
 
     async def start(self) -> None:
-        """Up when it returns: it has told so by its note."""
+        """Up when it returns."""
         await self.process.start()
+        await self.told()
+
+    async def told(self) -> None:
+        """It has told by its note that it is up."""
         self.up = await until(self._noted, what="the house has written up.json")
 
     def _noted(self) -> dict[str, Any] | None:

@@ -1,0 +1,55 @@
+"""The log of a running house, read from outside without touching it: what has been said, and what is open now."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+OUTCOMES = {"post_published", "post_failed", "attempt_failed", "attempt_unclear", "rate_limited", "credential_refused"}
+"""What an attempt comes to, once it has come to something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    position: int
+    service: str
+    name: str
+    story: str
+    data: dict[str, Any]
+
+
+class Logbook:
+    def __init__(self, data: Path) -> None:
+        self._path = data / "log.db"
+
+    def facts(self, after: int = 0) -> list[Said]:
+        asked = "SELECT rowid, topic, state FROM stored_events WHERE rowid > ? ORDER BY rowid"
+        return [_said(*row) for row in self._asked(asked, after)]
+
+    @property
+    def head(self) -> int:
+        return self._asked("SELECT COALESCE(MAX(rowid), 0) FROM stored_events")[0][0]
+
+    def open_attempts(self) -> dict[str, Said]:
+        """By story: attempts that have started and have come to nothing yet."""
+        found: dict[str, Said] = {}
+        for fact in self.facts():
+            if fact.name == "attempt_started":
+                found[fact.story] = fact
+            elif fact.name in OUTCOMES:
+                found.pop(fact.story, None)
+        return found
+
+    def _asked(self, query: str, *values: Any) -> list[Any]:
+        with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=30)) as db:
+            return db.execute(query, values).fetchall()
+
+
+def _said(position: int, topic: str, state: bytes) -> Said:
+    told = json.loads(state)
+    service, name = topic.split(".")[:2]
+    return Said(position, service, name, told["story"], told["fact"])
