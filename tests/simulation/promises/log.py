@@ -1,0 +1,82 @@
+"""The log itself: I1 to I4, I7 at the door, I24."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from events import PostTakenIn, Told
+from services.chassis import codec
+from tests.simulation.promises.book import Book, Story, Witness
+
+if TYPE_CHECKING:
+    from tests.simulation.house import House
+
+
+class Log(Witness):
+    reaches = ("I1 appends acknowledged", "I1 messages acknowledged", "I3 appends refused", "I4 answers lost",
+               "I7 messages delivered again", "I24 facts recorded")  # fmt: skip
+
+    def __init__(self, house: House, book: Book) -> None:
+        super().__init__(house, book)
+        self._versions: Counter[str] = Counter()
+        self._ids: dict[str, int] = {}
+        self._recorded_at: datetime | None = None
+        self._seen: list[str] = []
+        self._taken_in: defaultdict[str, int] = defaultdict(int)
+
+    def heard(self, told: Told, story: Story | None) -> None:
+        if told.position != len(self._seen) + 1:
+            self.breach("I2", told.story, f"position {told.position} came after {len(self._seen)}")
+        self._seen.append(told.id)
+        self._versions[told.stream] += 1
+        if told.version != self._versions[told.stream]:
+            self.breach("I3", told.story, f"{told.stream} has version {told.version} after {self._versions[told.stream] - 1}")
+        if told.id in self._ids:
+            self.breach("I1", told.story, f"{told.id} stands twice, at {self._ids[told.id]} and {told.position}")
+        self._ids[told.id] = told.position
+        if self._recorded_at and told.recorded_at < self._recorded_at:
+            self.breach("I24", told.story, f"recorded at {told.recorded_at}, after {self._recorded_at}")
+        self._recorded_at = told.recorded_at
+        self.reached["I24 facts recorded"] += 1
+        if isinstance(told.fact, PostTakenIn):
+            self._taken_in[told.story] += 1
+            if self._taken_in[told.story] > 1:
+                self.breach("I7", told.story, "it was taken in twice")
+
+    def ended(self) -> None:
+        house = self.house
+        for id in house.acknowledged:
+            if id not in self._ids:
+                self.breach("I1", "", f"{id} was acknowledged and is not in the log")
+        for name in house.broker.lost():
+            self.breach("I1", name, "its message was acknowledged and is neither a post nor parked")
+        if [told.id for told in house.disk._log] != self._seen:
+            self.breach("I2", "", "the log is not what its readers saw")
+        fired = house.faults.fired
+        self.reached.update({
+            "I1 appends acknowledged": len(house.acknowledged),
+            "I1 messages acknowledged": len(house.broker.acknowledged),
+            "I3 appends refused": house.refusals,
+            "I4 answers lost": fired["answer_of_store_lost"],
+            "I7 messages delivered again": fired["message_again"],
+        })  # fmt: skip
+
+
+def hash_of(log: list[Told], *more: Any) -> str:
+    """The whole log, byte for byte."""
+    digest = hashlib.sha256()
+    for told in log:
+        digest.update(codec.encode(_draft(told)))
+        digest.update(f"{told.stream} {told.version} {told.position} {told.recorded_at.isoformat()}".encode())
+    for each in more:
+        digest.update(repr(each).encode())
+    return digest.hexdigest()
+
+
+def _draft(told: Told) -> Any:
+    from events import Draft
+
+    return Draft(told.id, told.fact, told.about)

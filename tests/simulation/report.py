@@ -1,0 +1,126 @@
+"""What one seed came to, and many of them in one table."""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+
+import structlog
+
+from tests.simulation.bugs import planted
+from tests.simulation.house import House
+from tests.simulation.loop import Dead, Spins
+from tests.simulation.plan import plan_of
+from tests.simulation.promises import ANTECEDENTS
+from tests.simulation.promises.log import hash_of
+from tests.simulation.telling import story_of
+from tests.simulation.troubles import KINDS
+
+AT_A_TIME = 5
+QUIET = 50
+"""Above every level: what a service logs in bad weather is what this is all about, and only a story needs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`hash` is over every byte of the log and every call: the same seed, the same hash."""
+
+    seed: int
+    hash: str
+    facts: int
+    breaches: Sequence[str] = ()
+    story: str = ""
+    fired: Counter[str] = field(default_factory=Counter)
+    reached: Counter[str] = field(default_factory=Counter)
+
+
+def play(seed: int, *, bug: str = "", aloud: bool = False) -> Outcome:
+    """One fortnight. `bug` names a fault planted in the running product."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(0 if aloud else QUIET))
+    with warnings.catch_warnings(), planted(bug):
+        # A process may be killed before a task of it has had its first turn.
+        warnings.filterwarnings("ignore", message="coroutine .* was never awaited", category=RuntimeWarning)
+        house = House(plan_of(seed))
+        breaches = _played(house)
+        stories = [breach.story for breach in house.breaches]
+        told = story_of(house, stories) if breaches or aloud else ""
+        return Outcome(seed, hash_of(house.disk._log, house.world.published), house.position, breaches, told,
+                       house.faults.fired, house.reached)  # fmt: skip
+
+
+def _played(house: House) -> list[str]:
+    try:
+        house.play()
+    except (Dead, Spins, AssertionError) as broken:
+        why = house.passing.stuck or str(broken)
+        return [*map(str, house.breaches), f"I14 (the house) at {house.clock.now():%m-%d %H:%M:%S}: {why}"]
+    return [str(breach) for breach in house.breaches]
+
+
+def play_all(seeds: Sequence[int], *, workers: int, bug: str = "") -> Iterator[Outcome]:
+    """Side by side; in the order of the seeds whoever was quicker."""
+    if workers < 2:
+        yield from (play(seed, bug=bug) for seed in seeds)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_Player(bug), seeds, chunksize=AT_A_TIME)
+
+
+@dataclass(frozen=True, slots=True)
+class _Player:
+    bug: str
+
+    def __call__(self, seed: int) -> Outcome:
+        return play(seed, bug=self.bug)
+
+
+@dataclass(slots=True)
+class Tally:
+    seeds: int = 0
+    facts: int = 0
+    fired: Counter[str] = field(default_factory=Counter)
+    reached: Counter[str] = field(default_factory=Counter)
+    failed: list[Outcome] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+
+    def add(self, outcomes: Iterable[Outcome]) -> Tally:
+        for outcome in outcomes:
+            self.seeds += 1
+            self.facts += outcome.facts
+            self.fired += outcome.fired
+            self.reached += outcome.reached
+            if outcome.breaches:
+                self.failed.append(outcome)
+        return self
+
+    @property
+    def never(self) -> list[str]:
+        """Faults that never struck and promises that were never put to the test."""
+        return [kind for kind in KINDS if not self.fired[kind]] + [name for name in ANTECEDENTS if not self.reached[name]]
+
+    def table(self) -> str:
+        seconds = max(time.monotonic() - self.began, 0.001)
+        lines = [f"{self.seeds:,} fortnights, {self.facts:,} facts, {self.seeds / seconds:.1f} fortnights a second",
+                 "", "faults that struck", *_rows({kind: self.fired[kind] for kind in KINDS}),
+                 "", "promises put to the test", *_rows({name: self.reached[name] for name in ANTECEDENTS})]  # fmt: skip
+        lines += ["", f"{len(self.failed)} fortnights broke a promise"]
+        return "\n".join(lines)
+
+    def failures(self, most: int = 3) -> str:
+        return "\n\n".join(told(outcome) for outcome in self.failed[:most])
+
+
+def told(outcome: Outcome) -> str:
+    """What a person needs who has to mend it: the story, what was broken, and how to see it again."""
+    again = f"play it again: {sys.executable.rsplit('/', 1)[1]} -m tests.simulation --seed {outcome.seed}"
+    return "\n".join([f"seed {outcome.seed}", outcome.story, *outcome.breaches, again])
+
+
+def _rows(counts: dict[str, int]) -> list[str]:
+    return [f"  {count:>10,}  {name}{'   NEVER' if not count else ''}" for name, count in counts.items()]
