@@ -24,6 +24,7 @@ from events import (
 from events.channels import channel_of
 from events.subjects import answer_stream, delivery_stream, post_stream
 from services.chassis.alarms import clear_alarm
+from services.chassis.answered import answered_once
 from services.chassis.rows import LINE, LOOKING, READY, Change, Pick, Put, Row, Write
 from services.chassis.store import Append, Say, Store
 from services.publisher import delivery, settling
@@ -87,7 +88,7 @@ def reactions(store: Store, *, clock: Any, new_id: Callable[[], str]) -> dict[ty
         PostCancelled: withdrawn,
         PostEdited: withdrawn,
         PostScheduled: withdrawn,
-        SettleAsked: settle_asked,
+        **answered_once(store, {SettleAsked: settle_asked}),
         ChannelConnected: connection_changed,
         GrantRefreshed: connection_changed,
         ChannelDisconnected: connection_changed,

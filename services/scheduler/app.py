@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from events import RedriveAsked
+from services.chassis.answered import answered_once
 from services.chassis.service import Chassis, Part, Service, service
 from services.scheduler.asking import asks
 from services.scheduler.intake import Intake
@@ -17,11 +18,11 @@ def build(chassis: Chassis, *, edge: Callable[[Intake], Part] | None = None) -> 
     store, wiring = chassis.store, {"clock": chassis.clock, "new_id": chassis.new_id}
     intake = Intake(store, **wiring)
     redriving = Redriving(store, intake, **wiring)
-    heard = {**reactions(store, **wiring), **asks(store, **wiring), RedriveAsked: redriving.asked}
+    asked = answered_once(store, {**asks(store, **wiring), RedriveAsked: redriving.asked})
     return service(
         chassis,
         "scheduler",
-        reactions=heard,
+        reactions={**reactions(store, **wiring), **asked},
         rings={**rings(store, intake.desks, **wiring), **redriving.rings},
         parts=[edge(intake)] if edge else [],
     )

@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from events import AskRefused, CancelAsked, RescheduleAsked, RetryAsked
+from events import AskRefused, CancelAsked, RescheduleAsked, RetryAsked, SlotFreed
 from events.subjects import answer_stream
+from services.chassis.rows import ALARM, CHECKPOINT, Drop
+from services.chassis.store import Append
 from tests.scheduler.house import House, message
 from tests.scheduler.posts import DAY, HOUR, LINKEDIN, POST, STORY, failed, started
 
@@ -72,4 +74,38 @@ async def test_a_move_and_a_cancel_in_one_breath_are_both_answered(house):
     await house.settle()
     assert "PostCancelled" in await house.caused_by(cancel)
     assert {"AskRefused", "PostScheduled"} & set(await house.caused_by(move))
+    assert await house.waiting() == []
+
+
+@pytest.mark.parametrize("ask", [CancelAsked, RescheduleAsked, RetryAsked])
+async def test_an_ask_that_is_heard_again_is_not_answered_again(house, ask):
+    """A checkpoint set back to an earlier day reads it once more; what was said to it stands."""
+    await house.send(message(POST))
+    told = await house.ask(ask(post=POST, body_hash="h"))
+    answers = await house.caused_by(told)
+    position = await house.store.position()
+    await house.store.append(Append(rows=[Drop(CHECKPOINT, {"service": "scheduler"})]))
+    house = House(before=house)
+    await house.settle()
+    assert answers
+    assert await house.caused_by(told) == answers
+    assert await house.store.position() == position
+
+
+async def test_an_ask_that_comes_while_the_desk_puts_its_alarm_away_is_not_lost_with_it(house):
+    """Time stands still on a stepping clock: the alarm that is rung and the one set anew are due at one instant."""
+    await house.send(message(POST), message("other"))
+    append, late = house.store.append, []
+
+    async def interrupted(asked):
+        rung = [row.where.get("name") for row in asked.rows if isinstance(row, Drop) and row.table is ALARM]
+        if rung == [f"plan-{LINKEDIN}"] and not late:
+            late.append(True)
+            await house.say("asking-two", CancelAsked(post="other", body_hash="h"), story="acme.other")
+            await house.service.inbox.catch_up()
+        return await append(asked)
+
+    house.store.append = interrupted
+    await house.ask(CancelAsked(post=POST, body_hash="h"))
+    assert len(await house.said(SlotFreed)) == 2
     assert await house.waiting() == []
