@@ -39,7 +39,7 @@ from tests.channels.world_http import WorldHttp
 NINE = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 PAGE = "http://distribution.test"
 KEK = bytes(range(32))
-PATIENCE_S = 5
+PATIENCE_S = 30
 """A request that nobody answers on a clock that stands still would wait for ever."""
 BERLIN = {"zone": "Europe/Berlin", "owner": "owner@acme.example"}
 
