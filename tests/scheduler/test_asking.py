@@ -127,6 +127,8 @@ class TestReschedule:
         assert await refused(house, RescheduleAsked(**BODY, at=MONDAY + DAY)) == "no_slot"
         assert await refused(house, RescheduleAsked(**BODY, at=MONDAY - 3 * HOUR)) == "no_slot"
         assert await house.last() == before
+        await house.send(message("newcomer"))
+        assert (await house.last("newcomer")).slot.local == "2026-11-25T09:00"
         await due(house)
         assert isinstance(await house.last(), PostDue)
 

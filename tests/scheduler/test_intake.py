@@ -10,6 +10,7 @@ from datetime import date
 import pytest
 
 from events import (
+    ConnectionDropped,
     ConnectionListed,
     EditAsked,
     MessageParked,
@@ -313,3 +314,12 @@ async def test_d2_a_day_that_was_only_looked_at_is_guarded_as_well(house):
     house.interrupt(PostTakenIn, lambda: house.say(posting_day_stream(LINKEDIN, day), fact))
     await house.send(message())
     assert (await house.last()).slot.local == "2026-11-25T20:00"
+
+
+async def test_s2a_a_connection_that_goes_while_its_riddle_is_being_parked_is_seen(house):
+    await house.connect("acme.linkedin.team")
+    gone = ConnectionDropped(connection="acme.linkedin.team")
+    house.interrupt(MessageParked, lambda: house.say(account_stream(ACME), gone))
+    await house.send(message())
+    assert await parked(house) == []
+    assert await house.story() == ["PostTakenIn", "PostScheduled"]

@@ -49,15 +49,18 @@ def test_a_link_on_x_counts_as_part_of_the_text():
     assert code("x", "x" * 257, link="https://acme.example/" + "s" * 400) == "text_too_long"
 
 
-@pytest.mark.parametrize("text", ["", "word. " * 40, "see acme.example now", "https://acme.example/1", "a.b " * 60,
-                                  "é" * 700, "👋" * 140, "語" * 139, "x" * 71])  # fmt: skip
+TEXTS = ["x", "x" * 71, "word. " * 40, "word. " * 600, "see acme.example now", "https://acme.example/1", "a.b " * 60,
+         "a.co " * 14, "http://a.co " * 62, "é" * 700, "é" * 2600, "👋" * 140, "👋" * 1300, "語" * 139, "語" * 141]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
+@pytest.mark.parametrize("link", [None, "https://acme.example/42"])
 @pytest.mark.parametrize("channel", ["x", "linkedin", "pinterest", "youtube"])
-def test_the_quick_yes_never_says_yes_to_what_is_too_long(channel, text):
+def test_the_quick_yes_never_says_yes_to_what_is_too_long(channel, link, text):
     media = (VIDEO,) if MEDIA[channel].needed else ()
-    content = Content(text=text or "x", link="https://acme.example/42", media=media)
-    sent = dress(content.text, content.link, channel=channel, story="acme.spring-042", campaign="spring")
+    sent = dress(text, link, channel=channel, story="acme.spring-042", campaign="spring")
     measured = too_long(channel, composed(channel, sent.text, sent.link))
-    assert (code(channel, content.text, link=content.link, media=media) == "text_too_long") == (measured is not None)
+    assert (code(channel, text, link=link, media=media) == "text_too_long") == (measured is not None)
 
 
 def test_a_title_over_its_limit_is_refused():
