@@ -49,8 +49,10 @@ def test_a_link_on_x_counts_as_part_of_the_text():
     assert code("x", "x" * 257, link="https://acme.example/" + "s" * 400) == "text_too_long"
 
 
-TEXTS = ["x", "x" * 71, "word. " * 40, "word. " * 600, "see acme.example now", "https://acme.example/1", "a.b " * 60,
-         "a.co " * 14, "http://a.co " * 62, "é" * 700, "é" * 2600, "👋" * 140, "👋" * 1300, "語" * 139, "語" * 141]  # fmt: skip
+TEXTS = [
+    "x", "x" * 71, "word. " * 40, "word. " * 600, "see acme.example now", "https://acme.example/1", "a.b " * 60,
+    "a.co " * 14, "http://a.co " * 62, "é" * 700, "é" * 2600, "👋" * 140, "👋" * 1300, "語" * 139, "語" * 141,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
