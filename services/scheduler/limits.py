@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from events import Content
 from events.channels import CHANNELS, Unit
-from services.channels.text import composed, text_max, too_long
+from services.channels.text import ADDRESS_WEIGHT, composed, text_max, too_long
 from services.channels.utm import dress
 
 UNITS: dict[Unit, str] = {
@@ -84,17 +84,19 @@ def _text(content: Content, sender: Sender) -> Broken | None:
     return Broken("text_too_long", f"text has {over[0]:,} {unit} with its links dressed; {channel} takes {over[1]:,}.")
 
 
+LINK_SHOWN = len("\n") + ADDRESS_WEIGHT
+"""On X the link stands in the text, on a line of its own."""
 _MAYBE_LINK = re.compile(r"[.:]\S")
 """Wherever an address may begin; without one nothing grows."""
 
 
 def _surely_fits(content: Content, sender: Sender) -> bool:
-    """A quick yes for the many: no unit counts a code point as more than four, and without a link nothing grows."""
-    most = text_max(sender.channel, premium=sender.premium)
+    """A quick yes for the many: without a link nothing grows, and no unit counts a code point as more than four."""
+    most, text = text_max(sender.channel, premium=sender.premium), content.text
     if most is None:
         return True
-    linked = sender.channel == "x" and content.link is not None
-    return not linked and len(content.text) * 4 <= most and _MAYBE_LINK.search(content.text) is None
+    shown = LINK_SHOWN if sender.channel == "x" and content.link else 0
+    return len(text) * (1 if text.isascii() else 4) + shown <= most and _MAYBE_LINK.search(text) is None
 
 
 def _title(content: Content, sender: Sender) -> Broken | None:
