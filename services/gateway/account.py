@@ -25,6 +25,7 @@ PLACES = {"channel", "campaign", "bucket", "account", "post"}
 SPACING_MIN, SPACING_MAX = timedelta(minutes=1), timedelta(days=1)
 TOLERANCE_MAX = timedelta(days=7)
 TEXT_MAX = 200
+EVERYTHING = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,8 @@ def document_of(account: str, body: Mapping[str, Any]) -> AccountDocument:
 def _wrong(account: str, document: AccountDocument) -> Iterator[Wrong]:
     if document.id != account:
         yield Wrong("id", f"is {document.id}, but the address says {account}; leave it out")
+    if document.id == EVERYTHING:
+        yield Wrong("id", f"{EVERYTHING} means the whole house where publishing is paused; choose another name")
     if document.zone not in zone_names():
         yield Wrong("zone", f"{document.zone} is not an IANA zone; write it as in Europe/Berlin")
     yield from _wrong_times(document)

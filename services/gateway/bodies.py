@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 import orjson
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
@@ -74,7 +74,13 @@ def _deeper(value: Any, levels: int) -> bool:
 
 class StrictRequest(Request):
     async def json(self) -> Any:
-        return read_json(await self.body())
+        try:
+            return read_json(await self.body())
+        except json.JSONDecodeError:
+            desk: Desk = self.app.state.desk
+            if await desk.keys.principal_of(self) is None:  # a stranger learns nothing, not even what is misspelt
+                raise HTTPException(401) from None
+            raise
 
 
 class Door(APIRoute):

@@ -23,7 +23,7 @@ from services.gateway.asking import Asking
 from services.gateway.grants import Grants
 from services.gateway.keys import Keys
 from services.gateway.principal import Action, Principal
-from services.gateway.problems import Problem, not_found
+from services.gateway.problems import Problem, not_found, unauthenticated
 from services.gateway.views.fold import Views
 
 
@@ -77,9 +77,7 @@ async def principal_of(
     desk: Desk = request.app.state.desk
     found = await desk.keys.principal_of(request)
     if found is None:
-        raise Problem(
-            "unauthenticated", "Send `Authorization: Bearer <api key>`, with a key that has not been revoked."
-        )
+        raise unauthenticated()
     return found
 
 

@@ -17,7 +17,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.gateway.problems import MEDIA_TYPE, Problem, invalid, not_found
+from services.gateway.problems import MEDIA_TYPE, Problem, invalid, not_found, unauthenticated
 
 BODY_BYTES_MAX = 1_000_000
 SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -118,6 +118,8 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def no_such_door(request: Request, wrong: HTTPException) -> Response:
         match wrong.status_code:
+            case 401:
+                return answer(unauthenticated())
             case 404:
                 return answer(not_found())
             case 405:

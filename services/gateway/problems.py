@@ -73,6 +73,11 @@ def not_found() -> Problem:
     return Problem("not_found", "There is nothing by this name that this key may see.")
 
 
+def unauthenticated() -> Problem:
+    """The same words for no key, an unknown one, a revoked one and one that is none."""
+    return Problem("unauthenticated", "Send `Authorization: Bearer <api key>`, with a key that has not been revoked.")
+
+
 def invalid(errors: Sequence[Any], *, drop: int = 1) -> Problem:
     """Every wrong field by its name, with what it should be."""
     named = [".".join(str(part) for part in each["loc"][drop:] if part != "[key]") for each in errors]

@@ -78,6 +78,12 @@ async def test_a_wrong_choice_is_refused_by_its_name(house):
     assert await house.facts(account_stream("acme")) == []
 
 
+async def test_no_account_is_called_like_the_whole_house(house):
+    by = await house.caller()
+    answer = await by.ask("PUT", "/v1/accounts/all", BERLIN)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "id")
+
+
 async def test_a_document_read_before_somebody_changed_it_is_not_put_over(house, owner):
     read = await owner.ask("GET", "/v1/accounts/acme")
     version = read.headers["etag"].strip('"')

@@ -138,6 +138,14 @@ async def test_without_a_key_only_the_open_doors_open(house, owner):
         assert (await house.http.get(path)).status_code == 200
 
 
+async def test_a_stranger_is_not_even_told_what_is_misspelt(house, owner):
+    for content in (b"{", b"\xff", b'{"colour": 1}', b""):
+        answer = await house.http.put(
+            "/v1/accounts/acme", content=content, headers={"content-type": "application/json"}
+        )
+        assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated"), content
+
+
 async def test_a_key_is_issued_shown_once_and_kept_only_as_a_hash(house, owner):
     answer = await owner.ask("POST", "/v1/keys", {"role": "operator", "accounts": ["acme"], "name": "the agency"})
     key, prefix = answer.json()["key"], answer.json()["prefix"]

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, Field, StringConstraints
 
 from events import CancelAsked, EditAsked, PostEdited, PostTakenIn, RescheduleAsked, RetryAsked, SettleAsked
 from events.channels import account_of, channel_of
-from events.envelope import Fact
+from events.envelope import Fact, utc
 from events.production import Content, Media
 from events.subjects import delivery_stream, post_stream
 from services.gateway.answers import ANSWER_S
@@ -110,7 +110,8 @@ async def rescheduled(desk: Desk, asked: Asked, id: str, move: Move) -> JSONResp
     await visible(desk, asked, id)
     if (move.at is None) == (move.not_before is None):
         raise Problem("invalid", "Say either `at` or `not_before`.", errors=[Wrong("at", "one of the two")])
-    fact = RescheduleAsked(at=move.at, not_before=move.not_before, **common(id, asked))
+    at, not_before = (moment and utc(moment) for moment in (move.at, move.not_before))
+    fact = RescheduleAsked(at=at, not_before=not_before, **common(id, asked))
     return await decided(desk, asked, fact, id)
 
 

@@ -114,7 +114,7 @@ def _fact(body: Bulk, one: One, told: list[Fact], asked: Asked) -> Fact:
         case "cancel":
             return CancelAsked(**carried)
         case "reschedule":
-            not_before = body.not_before
+            not_before = utc(body.not_before) if body.not_before else None
             if body.shift is not None:
                 not_before = slot_of(told) + body.shift
             return RescheduleAsked(not_before=not_before, **carried)
