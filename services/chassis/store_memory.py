@@ -6,7 +6,7 @@ Every call runs inline, without a thread and without a pause, so a whole system 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,24 +54,27 @@ class MemoryTable:
             if not keys:
                 del index[row[column]]
 
-    def matching(self, where: Mapping[str, Value]) -> Iterator[tuple[tuple[Value, ...], Row]]:
+    def matching(self, where: Mapping[str, Value]) -> list[tuple[tuple[Value, ...], Row]]:
         if all(column in where for column in self.table.key):
             key = self.key_of(where)
-            keys: Sequence[tuple[Value, ...]] = [key] if key in self.rows else []
+            keys: Iterable[tuple[Value, ...]] = [key] if key in self.rows else []
+            known: Collection[str | None] = self.table.key
         else:
             indexed = next((column for column in where if column in self._by), None)
-            keys = list(self._by[indexed].get(where[indexed], ())) if indexed else list(self.rows)
-        for key in keys:
-            row = self.rows[key]
-            if all(row[column] == value for column, value in where.items()):
-                yield key, row
+            keys = self._by[indexed].get(where[indexed], ()) if indexed else self.rows
+            known = (indexed,)
+        wanted = [(column, value) for column, value in where.items() if column not in known]
+        found = [(key, self.rows[key]) for key in keys]
+        for column, value in wanted:
+            found = [(key, row) for key, row in found if row[column] == value]
+        return found
 
     def drop(self, where: Mapping[str, Value]) -> None:
-        for key, _ in list(self.matching(where)):
+        for key, _ in self.matching(where):
             self._forget(key)
 
     def change(self, where: Mapping[str, Value], to: Mapping[str, Value]) -> None:
-        for key, row in list(self.matching(where)):
+        for key, row in self.matching(where):
             self._forget(key)
             self.put(Put(self.table, {**row, **to}))
 
