@@ -14,7 +14,7 @@ from services.planning.windows import BEST_PRACTICE, SPACING, Offer, Week, learn
 from services.planning.zones import date_at, instant, shown, zone_called
 
 ONE_DAY = timedelta(days=1)
-DAYS_KEPT = 64
+DAYS_KEPT = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Terms:
     week: Week
     cap: Cap
     tolerance: timedelta
-    _known: dict[date, OfferedDay] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _known: dict[date, OfferedDay] = field(default_factory=dict, repr=False, compare=False)
 
     def offered_on(self, day: date) -> OfferedDay:
         """A long queue asks for the same day again and again, so it is worked out once."""
@@ -85,7 +85,14 @@ def terms_of(connection: str, document: AccountDocument, profile: EngagementProf
     own = document.caps.get(channel)  # type: ignore[call-overload]
     cap = Cap(own.posts_per_day_max if own else facts.posts_per_day_max, zone_called(facts.day_zone), facts.rolling_day)
     mode, week = _week(channel, document, profile)
-    return Terms(connection, zone_called(document.zone), mode, week, cap, document.tolerance)
+    zone = zone_called(document.zone)
+    return Terms(connection, zone, mode, week, cap, document.tolerance, _known_days(zone, week, cap))
+
+
+@lru_cache(maxsize=1024)
+def _known_days(zone: ZoneInfo, week: Week, cap: Cap) -> dict[date, OfferedDay]:
+    """Whoever plans by the same zone, times and cap has the same days, and most do."""
+    return {}
 
 
 def _week(channel: str, document: AccountDocument, profile: EngagementProfiled | None) -> tuple[str, Week]:

@@ -108,11 +108,13 @@ def _title(content: Content, sender: Sender) -> Broken | None:
 
 def _media(content: Content, channel: str) -> Broken | None:
     takes = MEDIA[channel]
+    if not content.media and not takes.needed:
+        return None
     videos = sum(1 for each in content.media if each.kind == "video")
     images = len(content.media) - videos
-    if takes.needed and not content.media:
+    if not content.media:
         return Broken("media_missing", f"{channel} takes no post without an image or a video; add one to media.")
-    if content.media and channel in NOT_SENT:
+    if channel in NOT_SENT:
         return Broken("media_not_supported", f"media cannot be sent to {channel} from here; leave media out, so that "
                       "nothing goes out without its picture.")  # fmt: skip
     for kind, found, most in (("image", images, takes.images_max), ("video", videos, takes.videos_max)):

@@ -56,6 +56,30 @@ def read_message(body: bytes, *, now: datetime) -> Letter | Unfit:
     if len(body) > BYTES_MAX:
         return Unfit("oversize", f"The message has {len(body):,} bytes; at most {BYTES_MAX:,} are taken in. Shorten "
                      "text, or link what is long.")  # fmt: skip
+    return read_quickly(body) or read_strictly(body, now=now)
+
+
+_NAME = re.compile(rb'"\s*:')
+"""Behind each name of a field stands this; inside a text it may stand too, but no name stands without it."""
+
+
+def read_quickly(body: bytes) -> Letter | None:
+    """The plain messages, which nearly all are, in one go; None for whatever needs a closer look."""
+    try:
+        message = PostApprovedMessage.model_validate_json(body)
+    except ValidationError:
+        return None
+    approved = message.data
+    if approved.not_before or approved.exactly_at or approved.connection or approved.channel not in CHANNELS:
+        return None
+    if message.time is not None and message.time.tzinfo is None:
+        return None
+    fields = sum(len(each.model_fields_set) for each in (message, approved, *approved.media))
+    # With as many names as there are fields, none of them can stand there twice.
+    return Letter(message.id, approved) if len(_NAME.findall(body)) == fields else None
+
+
+def read_strictly(body: bytes, *, now: datetime) -> Letter | Unfit:
     try:
         found = _json(body)
     except _Bad as bad:

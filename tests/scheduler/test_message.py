@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.scheduler.message import BYTES_MAX, Letter, Unfit, read_message
+from services.scheduler.message import BYTES_MAX, Letter, Unfit, read_message, read_quickly, read_strictly
 from tests.scheduler.house import message
 from tests.scheduler.posts import MONDAY
 
@@ -204,3 +204,27 @@ def test_any_value_in_any_field_is_taken_or_told_and_what_is_taken_can_be_stored
     else:
         assert letter.reason.endswith(".")
         letter.reason.encode()
+
+
+PLAIN = ["post", "account", "channel", "bucket", "campaign", "title", "text", "link", "media"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(field=st.sampled_from([*PLAIN, "connection", "not_before", "exactly_at"]), value=values,
+       spaced=st.booleans(), ascii=st.booleans())  # fmt: skip
+def test_the_quick_reading_says_what_the_strict_one_says_or_nothing(field, value, spaced, ascii):
+    separators = (" , ", "\n: ") if spaced else (",", ":")
+    written = json.dumps(message(**{field: value}), separators=separators, ensure_ascii=ascii)
+    body = written.encode("utf-8", "surrogatepass")
+    quick = read_quickly(body)
+    assert quick is None or quick == read_strictly(body, now=MONDAY)
+
+
+def test_a_plain_message_is_read_quickly_and_one_that_says_a_thing_twice_never():
+    body = json.dumps(message(media=[{"kind": "image", "url": "https://acme.example/p.png", "alt": None}])).encode()
+    assert read_quickly(body) == read_strictly(body, now=MONDAY) != None  # noqa: E711
+    for name in (b'"text"', b'"kind"', b'"id"', b'"te\\u0078t"'):
+        twice = body.replace(name.replace(b"\\u0078", b"x"), name + b' : "image", ' + name.replace(b"\\u0078", b"x"))
+        assert twice != body
+        assert read_quickly(twice) is None
+        assert unfit(twice, encoded=True)[0] == "not_json"
