@@ -17,9 +17,10 @@ from tests.gateway.telling import Teller
 
 
 class Week(House):
-    """A house in which the example week has been told; `teller` goes on telling."""
+    """A house in which the example week has been told; `teller` goes on telling, `server` serves it if it is served."""
 
     teller: Teller
+    server: uvicorn.Server
 
 
 @asynccontextmanager
@@ -48,7 +49,7 @@ async def served() -> AsyncIterator[tuple[str, Week]]:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
         async with told(public_url=address) as it:
             config = uvicorn.Config(it.gateway.asgi, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
-            server = uvicorn.Server(config)
+            it.server = server = uvicorn.Server(config)
             serving = asyncio.create_task(server.serve(sockets=[listening]))
             try:
                 yield address, it

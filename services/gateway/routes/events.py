@@ -20,8 +20,6 @@ HEARTBEAT_S = 15.0
 """A comment so often keeps proxies from hanging up."""
 LOOK_EVERY_S = 1.0
 """The fallback when no bell rings in this process (D1)."""
-BREATH_S = 0.25
-"""The page is told at most so often: many facts in one breath are one look."""
 PAGE = 200
 STILL_HERE = b": still here\n\n"
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
@@ -106,4 +104,3 @@ async def pings(desk: Desk, by: Principal, after: int) -> AsyncIterator[bytes]:
                 continue
             await desk.views.reached(page[-1].position, LOOK_EVERY_S)
             yield b"event: fact\ndata: %d\n\n" % page[-1].position
-            await desk.clock.nap(BREATH_S)

@@ -125,7 +125,7 @@ def page_actions(desk: Desk) -> APIRouter:
         """A link to follow, not a way to be sent: what leads to another host is a person's own step."""
         url = await authorize_url(desk, asked, named(account, channel, None))
         name = "_consent.html" if is_part(request) else "consent.html"
-        return sheet(request, name, url=url, channel=channel, pauses=[])
+        return sheet(request, name, url=url, account=account, channel=channel, pauses=[])
 
     @router.post("/parked/{id}/redrive")
     async def again(request: Request, id: Annotated[str, Path(max_length=64)], asked: Asking, form: Fields) -> Response:

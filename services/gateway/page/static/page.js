@@ -5,7 +5,7 @@
 window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
 
 const live = document.getElementById("live");
-const saidFor = 8000;
+const saidFor = 8000, breath = 200;
 let ringing = 0, missed = false, fading = 0, acted = false;
 
 function busy() {
@@ -15,11 +15,11 @@ function busy() {
 
 function ring() {
   // Many facts in one breath are one look.
-  clearTimeout(ringing);
-  ringing = setTimeout(() => {
+  ringing ||= setTimeout(() => {
+    ringing = 0;
     missed = busy();
     if (!missed) htmx.trigger(document.body, "facts");
-  }, 120);
+  }, breath);
 }
 
 function show(text, state) {
@@ -27,6 +27,13 @@ function show(text, state) {
   live.textContent = text;
   live.dataset.state = state;
 }
+
+document.addEventListener("htmx:before:swap", (event) => {
+  // Somebody began to fill something in while the answer was on its way: what they began is kept, and it is asked again.
+  if (!event.detail.ctx?.sourceElement?.matches("[hx-trigger^=facts]") || !busy()) return;
+  missed = true;
+  event.preventDefault();
+});
 
 document.addEventListener("toggle", () => missed && ring(), true);
 document.addEventListener("focusout", () => missed && ring());
