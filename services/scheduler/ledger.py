@@ -6,7 +6,6 @@ that is found out in time: every append names the streams it relied on, at the v
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -94,14 +93,12 @@ async def open_ledger(store: Store, connection: str, account: tuple[Account, int
     document = of_account.document
     if document is None:
         return None
-    connected, learned = await asyncio.gather(
-        store.read(connection_stream(connection)), store.read(engagement_stream(connection))
-    )
+    connected = await store.read(connection_stream(connection))
     versions = {account_stream(account_of(connection)): version, connection_stream(connection): len(connected)}
     profile: EngagementProfiled | None = None
     if document.mode == "adaptive":
-        versions[engagement_stream(connection)] = len(learned)
-        profile = profile_known(learned)
+        learned = await store.read(engagement_stream(connection))
+        versions[engagement_stream(connection)], profile = len(learned), profile_known(learned)
     terms = terms_of(connection, document, profile)
     ledger = Ledger(connection, of_account, document, connection_known(connected), terms, versions)
     today = date_at(now, terms.zone)
