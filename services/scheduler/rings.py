@@ -1,4 +1,4 @@
-"""What rings for the scheduler: a slot has come, the desk is called, a queue is planned anew, a person is reminded."""
+"""What rings for the scheduler: a slot has come, a person is reminded; and whatever calls the desk (`serving.py`)."""
 
 from __future__ import annotations
 
@@ -6,30 +6,22 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import orjson
 import structlog
 
-from events import Told
 from events.channels import account_of
 from events.subjects import account_stream, connection_stream
 from services.chassis.clock import Clock
 from services.chassis.rows import Row
-from services.chassis.store import Append, Conflict, Store
-from services.planning.plan import LEAD
+from services.chassis.store import Append, Store
 from services.scheduler import post
 from services.scheduler.case import read_case
 from services.scheduler.consequences import REMINDED_AFTER, consequences
 from services.scheduler.desks import Desks
 from services.scheduler.grounds import account_known, connection_known
-from services.scheduler.replanning import replan
-from services.scheduler.seating import Seat
+from services.scheduler.serving import Serving
 from services.scheduler.waiting import (
-    at_the_desk,
     call_at_slot,
     call_person,
-    one_each,
-    queue_of,
-    served,
     to_the_desk,
 )
 
@@ -67,49 +59,4 @@ def rings(store: Store, desks: Desks, *, clock: Clock, new_id: Callable[[], str]
         log.warning("a missed post waits for a person", story=case.story, reason=case.state.fault)
         return Append(rows=[call_person(case.story, clock.now() + REMINDED_AFTER)])
 
-    return {"due": due, "remind": remind, **desk_rings(store, desks)}
-
-
-def desk_rings(store: Store, desks: Desks) -> dict[str, Ring]:
-    async def plan(ring: dict[str, Any], alarm: Row) -> Append | None:
-        """The desk takes up whoever waits for it, in the order of intake, and lets others through between batches."""
-        while await served_some(ring["connection"]):
-            pass
-        return None
-
-    async def served_some(name: str) -> bool:
-        try:
-            async with desks.at(name) as desk:
-                rows = one_each(await store.pick(at_the_desk(name)))
-                if desk is None or not rows:
-                    return False
-                cases = await asyncio.gather(*(read_case(store, str(row["story"])) for row in rows))
-                for row, case in zip(rows, cases, strict=True):
-                    if case is None:
-                        desk.rows.append(served(row))
-                    else:
-                        await Seat(desk, row, case, await cause_of(row) or case.last).serve()
-                await store.append(desk.append())
-        except Conflict:
-            pass  # somebody else moved first: the same posts once more
-        return True
-
-    async def cause_of(row: Row) -> Told | None:
-        """The fact that sent a post to the desk; one held since its intake waits for no other reason than that."""
-        position = int(str(row["cause"]))
-        return (await store.tail(position - 1, 1))[0] if position else None
-
-    async def replan_queue(ring: dict[str, Any], alarm: Row) -> Append | None:
-        """The account plans by other terms now: its queue is planned again, in order (S22)."""
-        name = ring["connection"]
-        (cause,) = await store.tail(int(ring["cause"]) - 1, 1)
-        async with desks.at(name) as desk:
-            if desk is None:
-                return None
-            called = [orjson.loads(str(row["ring"])) for row in await store.pick(queue_of(name, desk.now + LEAD))]
-            cases = await asyncio.gather(*(read_case(store, each["story"]) for each in called))
-            await replan(desk, [case for case in cases if case], cause)
-            await store.append(desk.append())
-        return None
-
-    return {"plan": plan, "replan": replan_queue}
+    return {"due": due, "remind": remind, **Serving(store, desks, clock=clock, new_id=new_id).rings}

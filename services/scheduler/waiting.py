@@ -15,7 +15,7 @@ from services.chassis.alarms import clear_alarm, set_alarm
 from services.chassis.rows import ALARM, WAITING, Change, Drop, Pick, Put, Row, Write
 
 SERVICE = "scheduler"
-WaitsFor = Literal["desk", "connection", "account"]
+WaitsFor = Literal["desk", "connection", "later", "account"]
 BATCH_MAX = 50
 """So many posts the desk plans in one append; then it lets others through before it goes on."""
 
@@ -49,8 +49,17 @@ def release(connection: str) -> Change:
     return Change(WAITING, {"connection": connection, "waits_for": "connection"}, {"waits_for": "desk"})
 
 
-def at_the_desk(connection: str) -> Pick:
-    return Pick(WAITING, {"connection": connection, "waits_for": "desk"}, order=("turn", "cause"), limit=BATCH_MAX)
+def set_aside(row: Row) -> Change:
+    return Change(WAITING, row, {"waits_for": "later"})
+
+
+def take_up(connection: str) -> Change:
+    """Whoever was set aside comes to the desk again."""
+    return Change(WAITING, {"connection": connection, "waits_for": "later"}, {"waits_for": "desk"})
+
+
+def at_the_desk(connection: str, together: int = BATCH_MAX) -> Pick:
+    return Pick(WAITING, {"connection": connection, "waits_for": "desk"}, order=("turn", "cause"), limit=together)
 
 
 def one_each(rows: Sequence[Row]) -> Sequence[Row]:
@@ -73,6 +82,10 @@ def to_the_desk(connection: str, story: str, *, turn: int, cause: int, now: date
 def call_desk(connection: str, at: datetime, mark: str) -> Put:
     """`mark` makes this call another one than any that is being answered, so that none is lost with it."""
     return _alarm(f"plan-{connection}", at, {"ring": "plan", "connection": connection, "mark": mark})
+
+
+def call_aside(connection: str, at: datetime, mark: str) -> Put:
+    return _alarm(f"aside-{connection}", at, {"ring": "aside", "connection": connection, "mark": mark})
 
 
 def call_for_replan(connection: str, at: datetime, *, cause: int) -> Put:

@@ -16,6 +16,7 @@ from events import (
     SlotTaken,
 )
 from events.channels import channel_of
+from services.scheduler.seating import Seat
 from tests.scheduler.house import House, message
 from tests.scheduler.posts import (
     DAY,
@@ -294,3 +295,25 @@ async def test_a_flood_on_one_connection_leaves_another_alone(house):
     await house.send(*many(200), message("on-x", channel="x"), message("theirs", account="rival"))
     assert channel_of((await house.last("on-x")).connection) == "x"
     assert (await house.last("theirs", "rival")).slot.at == TEN
+
+
+async def test_i25_a_post_that_breaks_the_desk_holds_up_nobody_but_itself(house, monkeypatch):
+    serve = Seat.serve
+
+    async def broken(seat):
+        if seat._case.name == "post-003":
+            raise ZeroDivisionError("a bug of ours")
+        await serve(seat)
+
+    await house.disconnect()
+    await house.send(*many(8))
+    await house.until(MONDAY + 7 * DAY)
+    monkeypatch.setattr(Seat, "serve", broken)
+    await house.connect(LINKEDIN)
+    await house.settle()
+    assert {name for name in names(8) if isinstance(await house.last(name), PostHeld)} == {"post-003"}
+    assert [row["waits_for"] for row in await house.waiting()] == ["later"]
+    monkeypatch.setattr(Seat, "serve", serve)
+    await house.after(10 * MINUTE)
+    assert isinstance(await house.last("post-003"), PostScheduled)
+    assert await house.waiting() == []

@@ -1,0 +1,107 @@
+"""The desk called upon: it serves whoever waits for it in batches, and plans a whole queue again when its terms change.
+
+It appends by itself, while it still sits at the desk, so that whoever comes next plans on what it has written; the
+alarm goes afterwards, and rung twice it finds nobody waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import structlog
+
+from events import Told
+from services.chassis.clock import Clock
+from services.chassis.rows import Row
+from services.chassis.store import Append, Conflict, Store, StoreError
+from services.planning.plan import LEAD
+from services.scheduler.case import read_case
+from services.scheduler.desks import Desks
+from services.scheduler.replanning import replan
+from services.scheduler.seating import Seat
+from services.scheduler.waiting import (
+    BATCH_MAX,
+    at_the_desk,
+    call_aside,
+    call_desk,
+    one_each,
+    queue_of,
+    served,
+    set_aside,
+    take_up,
+)
+
+AGAIN_AFTER = timedelta(minutes=10)
+"""A post that breaks the desk is set aside so long: it holds up nobody but itself (I25)."""
+
+log = structlog.get_logger("scheduler")
+
+
+class Serving:
+    def __init__(self, store: Store, desks: Desks, *, clock: Clock, new_id: Callable[[], str]) -> None:
+        self._store, self._desks, self._clock, self._new_id = store, desks, clock, new_id
+
+    @property
+    def rings(self) -> dict[str, Any]:
+        return {"plan": self.plan, "aside": self.aside, "replan": self.replan}
+
+    async def plan(self, ring: dict[str, Any], alarm: Row) -> Append | None:
+        """In the order of intake, letting others through between batches."""
+        name, together = ring["connection"], BATCH_MAX
+        while rows := one_each(await self._store.pick(at_the_desk(name, together))):
+            try:
+                await self._serve(name, rows)
+                together = BATCH_MAX
+            except Conflict:
+                continue  # somebody else moved first: the same posts once more
+            except (StoreError, OSError):
+                raise
+            except Exception as broken:
+                if len(rows) == 1:
+                    await self._set_aside(name, rows[0], broken)
+                together = 1  # one of them broke it, and the first may not be the one
+        return None
+
+    async def aside(self, ring: dict[str, Any], alarm: Row) -> Append | None:
+        """Whoever was set aside comes to the desk again."""
+        name = ring["connection"]
+        return Append(rows=[take_up(name), call_desk(name, self._clock.now(), self._new_id())])
+
+    async def replan(self, ring: dict[str, Any], alarm: Row) -> Append | None:
+        """The account plans by other terms now: its queue is planned again, in order (S22)."""
+        name = ring["connection"]
+        (cause,) = await self._store.tail(int(ring["cause"]) - 1, 1)
+        async with self._desks.at(name) as desk:
+            if desk is None:
+                return None
+            called = await self._store.pick(queue_of(name, desk.now + LEAD))
+            stories = [str(orjson.loads(str(row["ring"]))["story"]) for row in called]
+            cases = await asyncio.gather(*(read_case(self._store, story) for story in stories))
+            await replan(desk, [case for case in cases if case], cause)
+            await self._store.append(desk.append())
+        return None
+
+    async def _serve(self, name: str, rows: Sequence[Row]) -> None:
+        async with self._desks.at(name) as desk:
+            assert desk is not None  # noqa: S101 - its account was there when the post was taken in
+            cases = await asyncio.gather(*(read_case(self._store, str(row["story"])) for row in rows))
+            for row, case in zip(rows, cases, strict=True):
+                if case is None:
+                    desk.rows.append(served(row))
+                else:
+                    await Seat(desk, row, case, await self._cause_of(row) or case.last).serve()
+            await self._store.append(desk.append())
+
+    async def _set_aside(self, name: str, row: Row, broken: Exception) -> None:
+        log.error("a post broke the desk and is set aside", story=row["story"], error=str(broken), exc_info=broken)
+        again = call_aside(name, self._clock.now() + AGAIN_AFTER, self._new_id())
+        await self._store.append(Append(rows=[set_aside(row), again]))
+
+    async def _cause_of(self, row: Row) -> Told | None:
+        """The fact that sent a post to the desk; one held since its intake waits for no other reason than that."""
+        position = int(str(row["cause"]))
+        return (await self._store.tail(position - 1, 1))[0] if position else None
