@@ -100,6 +100,31 @@ async def test_insights_sum_what_was_counted_and_leave_null_what_is_not_offered(
     assert narrow["channels"] == []
 
 
+async def test_the_windows_are_those_the_planner_offers_in_the_mode_that_takes_effect(week, week_owner):
+    def of(body, name: str) -> dict:
+        return next(each for each in body["items"] if each["connection"] == name)
+
+    preset = of(await got(week_owner, "/v1/accounts/acme/windows"), "acme.linkedin")
+    assert (preset["mode"], preset["zone"], preset["learned"]) == ("best_practice", "Europe/Berlin", None)
+    assert preset["week"]["tue"][0] == {"at": "09:00", "window": "09:00-12:00", "weight": 3}
+    assert preset["week"]["sun"] == []
+    own = {"zone": "Europe/Lisbon", "mode": "custom", "times": {"linkedin": {"mon": ["12:00"], "sat": ["10:30"]}}}
+    await week_owner.ask("PUT", "/v1/accounts/bistro", own)
+    custom = of(await got(week_owner, "/v1/accounts/bistro/windows"), "bistro.linkedin")
+    assert custom["mode"] == "custom"
+    assert {day: [each["at"] for each in times] for day, times in custom["week"].items() if times} == {
+        "mon": ["12:00"], "sat": ["10:30"],
+    }  # fmt: skip
+    await week_owner.ask("PATCH", "/v1/accounts/acme", {"mode": "adaptive"})
+    learned = ({"days": [3], "from": "20:00", "to": "21:00", "weight": 1.0},)
+    await week.teller.say(engagement_stream("acme.x"), EngagementProfiled(connection="acme.x", windows=learned,
+                                                                          inputs={"posts": 40}))  # fmt: skip
+    body = await got(week_owner, "/v1/accounts/acme/windows")
+    assert (of(body, "acme.x")["mode"], of(body, "acme.linkedin")["mode"]) == ("adaptive", "best_practice")
+    assert [each["at"] for each in of(body, "acme.x")["week"]["wed"]] == ["20:00", "20:30"]
+    assert of(body, "acme.x")["learned"] == {"at": "2026-11-26T09:15:00Z", "inputs": {"posts": 40}}
+
+
 async def test_figures_beyond_all_reason_do_not_break_a_sum(week, week_owner):
     for number in range(3):
         story = f"acme.viral-{number}"
@@ -144,7 +169,13 @@ async def test_a_parked_cursor_that_is_not_ours_is_named(week_owner):
 async def test_of_another_account_there_is_no_sign_here_either(week):
     bistro = await week.caller("owner", accounts=["bistro"])
     assert (await got(bistro, "/v1/parked"))["items"] == []
-    for path in ("accounts/{}/connections", "accounts/{}/weights", "accounts/{}/insights", "accounts/{}"):
+    for path in (
+        "accounts/{}/connections",
+        "accounts/{}/weights",
+        "accounts/{}/windows",
+        "accounts/{}/insights",
+        "accounts/{}",
+    ):
         foreign = await bistro.ask("GET", "/v1/" + path.format("acme"))
         unknown = await bistro.ask("GET", "/v1/" + path.format("nobody"))
         assert (foreign.status_code, foreign.content) == (404, unknown.content)

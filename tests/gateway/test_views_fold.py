@@ -139,7 +139,12 @@ class Gated(BelledStore):
         self.gate.set()
 
     async def tail(self, after, limit=500):
-        page = await super().tail(after, limit)
+        return await self._gated(after, await super().tail(after, limit))
+
+    async def lines(self, after, limit=500):
+        return await self._gated(after, await super().lines(after, limit))
+
+    async def _gated(self, after, page):
         if after == 0 and not self.gate.is_set():
             self.waiting.set()
             await self.gate.wait()

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
+from events import AccountDocument, EngagementProfiled
 from services.gateway import reading
 from services.gateway.bodies import Door
 from services.gateway.desk import Asker, Desk, allow
@@ -19,6 +20,8 @@ from services.gateway.routes.posts import bound
 from services.gateway.views import accounts, learning, measured
 from services.gateway.views.question import LIMIT_MAX
 from services.gateway.views.view import Document, micros, unpacked
+from services.planning.terms import terms_of
+from services.planning.windows import WEEKDAYS, Offer
 
 Id = Annotated[str, Path(max_length=64)]
 GROUPS: dict[str, str] = {"channels": "channel", "buckets": "bucket", "campaigns": "campaign"}
@@ -55,9 +58,9 @@ def learned(desk: Desk) -> APIRouter:
         if by.accounts is not None:
             asked = asked.where(c.key.in_(by.accounts))
         rows = await desk.views.rows(asked.where(c.key > cursor) if cursor else asked)
-        shown = [unpacked(row.body)["document"] for row in rows[:limit]]
+        documents = [unpacked(row.body)["document"] for row in rows[:limit]]
         following = rows[limit - 1].key if len(rows) > limit else None
-        return {"items": [each for each in shown if each], "next_cursor": following}
+        return {"items": [each for each in documents if each], "next_cursor": following}
 
     @router.get("/{id}/connections")
     async def connections(id: Id, by: Asker) -> dict[str, Any]:
@@ -73,6 +76,15 @@ def learned(desk: Desk) -> APIRouter:
         nothing: Document = {"account": id, "weights": {}, "inputs": {}, "previous": None, "at": None}
         return {name: (found or nothing)[name] for name in nothing}
 
+    @router.get("/{id}/windows")
+    async def windows(id: Id, by: Asker) -> dict[str, Any]:
+        """The times on offer, connection by connection, in the mode that takes effect, with what it rests on (S13)."""
+        found = await reading.account(desk, by, id)
+        document = AccountDocument.model_validate(found["document"])
+        known = {each["connection"]: each for each in await desk.views.documents(learning.profiles(id))}
+        return {"items": [offered(name, document, known.get(name)) for name in found["connections"]],
+                "next_cursor": None}  # fmt: skip
+
     @router.get("/{id}/insights")
     async def insights(id: Id, by: Asker, span: Annotated[Span, Query()]) -> Response:
         """What came back per channel, bucket and campaign, and the windows learned. `format=csv` lists every post."""
@@ -87,6 +99,26 @@ def learned(desk: Desk) -> APIRouter:
         return JSONResponse(found | {"windows": [{**each, "kind": None} for each in profiles]})
 
     return router
+
+
+def offered(name: str, document: AccountDocument, profile: Document | None) -> dict[str, Any]:
+    """As the planner itself would offer them: Adaptive without enough data is Best Practice here too (S16)."""
+    fact = None
+    if profile is not None:
+        fact = EngagementProfiled(connection=name, windows=tuple(profile["windows"]), inputs=profile["inputs"])
+    terms = terms_of(name, document, fact)
+    week = {
+        day: [
+            {"at": offer.wall.isoformat("minutes"), "window": offer.window, "weight": offer.weight} for offer in offers
+        ]
+        for day, offers in zip(WEEKDAYS, terms.week, strict=True)
+    }
+    learned = {"at": profile["at"], "inputs": profile["inputs"]} if profile and terms.mode == "adaptive" else None
+    return {"connection": name, "mode": terms.mode, "zone": document.zone, "week": week, "learned": learned}
+
+
+def shown(offer: Offer) -> dict[str, Any]:
+    return {"at": offer.wall.isoformat("minutes"), "window": offer.window, "weight": offer.weight}
 
 
 def summed(row: Any) -> dict[str, Any]:
