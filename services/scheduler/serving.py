@@ -89,7 +89,11 @@ class Serving:
         async with self._desks.at(name) as desk:
             assert desk is not None  # noqa: S101 - its account was there when the post was taken in
             cases = await asyncio.gather(*(read_case(self._store, str(row["story"])) for row in rows))
+            # Whoever is not waiting any more was served elsewhere before we looked; served after, the guards will tell.
+            waiting = await self._store.pick(at_the_desk(name))
             for row, case in zip(rows, cases, strict=True):
+                if row not in waiting:
+                    continue
                 if case is None:
                     desk.rows.append(served(row))
                 else:
