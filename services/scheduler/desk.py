@@ -48,7 +48,7 @@ class Desk:
     def append(self) -> Append:
         """All that was decided here; on each day, whatever is given back comes before what is taken."""
         says, still = list(self.says), dict(self.still)
-        for day in self._looked:
+        for day in sorted(self._looked):
             stream, version = posting_day_stream(self.connection, day), self._ledger.sheets[day].version
             if facts := [*self._freed.get(day, ()), *self._taken.get(day, ())]:
                 says.append(Say(stream, version, facts))
