@@ -107,12 +107,15 @@ ALARM = Table(
 READY = Table(
     "ready",
     {"story": TEXT, "connection": TEXT, "account": TEXT, "channel": TEXT, "turn": WHOLE, "due_at": INSTANT,
-     "round": WHOLE, "taken": WHOLE},
+     "position": WHOLE, "round": WHOLE, "taken": WHOLE},
     key=("story",),
-    indexes=(("connection", "turn", "due_at"), ("account",)),
-    never_none=("connection", "turn", "due_at"),
+    indexes=(("connection", "turn", "due_at", "position"), ("account",)),
+    never_none=("connection", "turn", "due_at", "position"),
 )  # fmt: skip
-"""A due post waiting for a lane (D11). `taken` is the epoch of the line that holds it, or 0."""
+"""A due post waiting for a lane (D11). `position` is that of its PostDue: posts of one instant go out in that order.
+
+`taken` is the epoch of the line that holds it, or 0.
+"""
 
 LINE = Table(
     "line",

@@ -18,7 +18,7 @@ from services.publisher import delivery, settling
 from services.publisher.case import Case, read_case
 from services.publisher.consequences import SERVICE, consequences, retry_alarm
 from services.publisher.outside import Outside
-from services.publisher.turns import free, hold, leave
+from services.publisher.turns import IN_TURN, free, hold, leave
 
 LOCKED_WAIT = timedelta(minutes=1)
 """How long a line waits whose credential could not be opened just now: no attempt was begun, so no try is used."""
@@ -163,9 +163,7 @@ class Sending:
                 return free(line, ready)
 
     async def _pick_ready(self, line: Row) -> Sequence[Row]:
-        return await self.store.pick(
-            Pick(READY, where={"connection": line["connection"]}, order=("turn", "due_at"), limit=2)
-        )
+        return await self.store.pick(Pick(READY, where={"connection": line["connection"]}, order=IN_TURN, limit=2))
 
     async def _seen(self, line: Row) -> Row:
         """The line with the mark of whoever joined last, read before looking who is next."""

@@ -15,13 +15,16 @@ from events import PostDue
 from events.channels import account_of, channel_of
 from services.chassis.rows import LINE, READY, Change, Drop, Pick, Put, Row, Write
 
+IN_TURN = ("turn", "due_at", "position")
+
 
 @dataclass(frozen=True, slots=True)
 class Joining:
-    """A post that becomes ready, and the fresh mark its line will carry."""
+    """A post that becomes ready by the PostDue at `position`, and the fresh mark its line will carry."""
 
     story: str
     due: PostDue
+    position: int
     mark: str
 
 
@@ -33,10 +36,6 @@ def account_lines(connection: str) -> Pick:
 def first_line(connection: str) -> Pick:
     """The line whose turn comes first on this channel."""
     return Pick(LINE, where={"channel": channel_of(connection)}, since={"head_turn": 0}, order=("head_turn",), limit=1)
-
-
-def first_ready(connection: str) -> Pick:
-    return Pick(READY, where={"connection": connection}, order=("turn", "due_at"), limit=1)
 
 
 def fair_turn(lines: Sequence[Row], first: Sequence[Row]) -> int:
@@ -70,6 +69,7 @@ def ready_row(joining: Joining, turn: int) -> Row:
         "channel": channel_of(due.connection),
         "turn": turn,
         "due_at": due.slot_at,
+        "position": joining.position,
         "round": due.round,
         "taken": 0,
     }

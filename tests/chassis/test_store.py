@@ -222,7 +222,8 @@ async def test_two_claimers_never_get_the_same_row(store):
 
 async def test_a_row_of_every_kind_of_value_comes_back_as_it_was(store):
     row = {"story": "acme.one", "connection": "acme.x", "account": "acme", "channel": "x", "turn": 2**40,
-           "due_at": datetime(2031, 2, 3, 4, 5, 6, 789012, tzinfo=UTC), "round": 1, "taken": 0}  # fmt: skip
+           "due_at": datetime(2031, 2, 3, 4, 5, 6, 789012, tzinfo=UTC), "position": 7, "round": 1,
+           "taken": 0}  # fmt: skip
     await store.append(Append(rows=[Put(READY, row)]))
     assert await store.pick(Pick(READY, where={"story": "acme.one"})) == [row]
 

@@ -15,6 +15,7 @@ from events import (
     GrantRefreshed,
     LookedUp,
     PostCancelled,
+    PostDue,
     PostFailed,
     PostPublished,
     PublishingPaused,
@@ -439,6 +440,22 @@ async def test_run_takes_work_as_the_bell_rings_and_stops_when_cancelled(house):
     with pytest.raises(asyncio.CancelledError):
         await running
     assert house.lanes.busy == 0
+
+
+async def test_posts_of_one_instant_go_out_in_the_order_they_came_due_also_after_a_limit(house):
+    """Both joined side by side and got the same turn; the limited one is first again (S3, I19)."""
+    house.channels["linkedin"].answers.append(Limited("429", 429, NINE + MINUTE))
+    await house.due()
+    await house.due(OTHER)
+    came = [told for told in await house.store.tail(0) if isinstance(told.fact, PostDue)]
+    for append in [await house.reactions[PostDue](told) for told in came]:
+        await house.store.append(append)
+    first, second = await house.store.pick(Pick(READY, order=("position",)))
+    assert (first["story"], first["turn"], first["due_at"]) == (STORY, second["turn"], second["due_at"])
+    await house.lanes.quiet()
+    await house.until(NINE + HOUR)
+    started = [told.story for told in await house.store.tail(0) if isinstance(told.fact, AttemptStarted)]
+    assert started == [STORY, STORY, OTHER]
 
 
 # Somebody is quicker
