@@ -450,6 +450,7 @@ async def test_posts_of_one_instant_go_out_in_the_order_they_came_due_also_after
     came = [told for told in await house.store.tail(0) if isinstance(told.fact, PostDue)]
     for append in [await house.reactions[PostDue](told) for told in came]:
         await house.store.append(append)
+    house.has_heard(await house.store.position())
     first, second = await house.store.pick(Pick(READY, order=("position",)))
     assert (first["story"], first["turn"], first["due_at"]) == (STORY, second["turn"], second["due_at"])
     await house.lanes.quiet()
