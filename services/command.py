@@ -6,14 +6,17 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from services.chassis.settings import Settings, SettingsWrong, read_settings
-from services.chassis.store import StoreError
 from services.commands import accounts, operations, posts, topology
 from services.commands.client import FAILED, USAGE, clean, fail, say
+
+if TYPE_CHECKING:
+    from services.chassis.settings import Settings
+
+# What only some commands need is imported by them: most speak a few words of HTTP and end.
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
                   help="Publishes approved posts on schedule: once, on time, or tells you why.")  # fmt: skip
@@ -34,9 +37,11 @@ INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C has ended."""
 
 
-def _settings(**given: Any) -> Settings:
+def _settings() -> Settings:
+    from services.chassis.settings import SettingsWrong, read_settings
+
     try:
-        return read_settings(**{name: value for name, value in given.items() if value is not None})
+        return read_settings()
     except SettingsWrong as wrong:
         fail(str(wrong), USAGE)
 
@@ -44,9 +49,10 @@ def _settings(**given: Any) -> Settings:
 @app.command()
 def up() -> None:
     """The whole house in real time, on an embedded default with simulated channels; Ctrl-C ends it."""
-    from services.embedded import run_up  # the whole house is only loaded by those who start it
+    settings = _settings()
+    from services.embedded import run_up
 
-    _run(run_up(_settings(), said=say))
+    _run(run_up(settings, said=say))
 
 
 @app.command()
@@ -65,8 +71,7 @@ def demo(
 @app.command()
 def run(service: Annotated[str, typer.Argument(help="scheduler, publisher, collector or gateway")]) -> None:
     """One service in a process of its own, on PostgreSQL and a broker of yours."""
-    from services.distributed import run_one
-    from services.system import SERVICES
+    from services.chassis.settings import SERVICES
 
     if service not in SERVICES:
         fail(f"{service} is no service; choose one of {', '.join(SERVICES)}", USAGE)
@@ -77,15 +82,18 @@ def run(service: Annotated[str, typer.Argument(help="scheduler, publisher, colle
         fail("services in processes of their own share a broker: set DISTRIBUTION_NATS_URL", USAGE)
     if settings.sandbox == "1":
         fail("one service starts no simulated channels: set DISTRIBUTION_SANDBOX to their address, or to 0", USAGE)
+    from services.distributed import run_one
+
     _run(run_one(service, settings, said=say))
 
 
 @app.command()
 def migrate(output: Output = "text") -> None:
     """Make the tables, or bring them to this release. The first time, the first owner's API key is shown, once."""
+    settings = _settings()
     from services.migrating import migrated
 
-    key = _run(migrated(_settings()))
+    key = _run(migrated(settings))
     say("the tables are as this release needs them")
     if output == "json":
         typer.echo(json.dumps({"api_key": key}))
@@ -97,6 +105,8 @@ def migrate(output: Output = "text") -> None:
 @app.command()
 def settings(output: Output = "text") -> None:
     """Every setting, what it is now and what it means."""
+    from services.chassis.settings import Settings
+
     now = _settings()
     rows = {
         f"DISTRIBUTION_{name.upper()}": {"value": _shown(getattr(now, name)), "means": field.description}
@@ -142,15 +152,19 @@ def _run(running: Any) -> Any:
         say("stopped")
         raise typer.Exit(INTERRUPTED) from None
     except Exception as error:
+        from services.chassis.settings import SettingsWrong
+
         if not isinstance(error, _named_with_its_mend()):
             raise
-        fail(str(error))
+        fail(str(error), USAGE if isinstance(error, SettingsWrong) else FAILED)
 
 
 def _named_with_its_mend() -> tuple[type[Exception], ...]:
     """Faults whose text says what to do. What they come from is only loaded once something has gone wrong."""
     from services.chassis.broker import BrokerFailed
     from services.chassis.processes import ProcessIsOurs
+    from services.chassis.settings import SettingsWrong
+    from services.chassis.store import StoreError
     from services.chassis.topology import TopologyWrong
     from services.chassis.vault import KeyFileWrong
     from services.demo.play import PlayFailed

@@ -90,7 +90,7 @@ async def _gateway(
     listener = stack.enter_context(listening(settings.host, settings.port))
     page = f"http://{settings.host}:{listener.getsockname()[1]}"
     views = Views(system.chassis.store, settings.database, clock=system.chassis.clock)
-    stack.callback(views.close)
+    stack.push_async_callback(views.close)
     gateway = system.gateway(views, public_url=lambda: settings.public_url or page, hooks=around.hooks)
     around.watch(gateway.service)
     around.watch_views(views)

@@ -15,7 +15,7 @@ from nats.aio.client import Client as Nats
 from services.chassis.broker import BrokerFailed
 from services.gateway.app import Gateway
 
-FIRST_ANSWER_S = 10.0
+FIRST_ANSWER_S = 5.0
 """A broker that has not answered by then is not there, and a start says so."""
 
 

@@ -22,7 +22,7 @@ from services.channels.adapter import AdapterModule, Client, Credential, Http
 from services.channels.registry import ADAPTERS
 from services.chassis.egress import Egress
 from services.chassis.service import Chassis, Part, Service
-from services.chassis.settings import Settings, SettingsWrong
+from services.chassis.settings import SERVICES, Settings, SettingsWrong
 from services.chassis.vault import Vault
 from services.collector import app as collector
 from services.gateway import app as gateway
@@ -31,7 +31,7 @@ from services.publisher import app as publisher
 from services.scheduler import app as scheduler
 from services.scheduler.intake import Intake
 
-SERVICES = ("scheduler", "publisher", "collector", "gateway")
+__all__ = ["SERVICES", "Outside", "System", "clients", "holder", "hosts", "new_id", "outside_of"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from typing import Annotated
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+SERVICES = ("scheduler", "publisher", "collector", "gateway")
+"""What `distribution run` starts, each in a process of its own."""
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 

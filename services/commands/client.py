@@ -9,18 +9,17 @@ import asyncio
 import json
 import os
 import re
+import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-import aiohttp
 import typer
-from rich.console import Console
-from rich.table import Table
 
 FAILED, USAGE, PARTLY = 1, 2, 3
+WIDTH_MAX = 1000
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -84,6 +83,8 @@ class House:
         if version is not None:
             headers["If-Match"] = version
         asked = {name: str(value) for name, value in (params or {}).items() if value is not None}
+        import aiohttp
+
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session,
@@ -138,17 +139,29 @@ def show(body: Any, output: str, columns: Sequence[str] = ()) -> None:
         return
     items = body.get("items") if isinstance(body, dict) else body
     if isinstance(items, list) and columns:
+        from rich.console import Console
+        from rich.table import Table
+
         table = Table(*columns, box=None, pad_edge=False)
         for item in items:
             table.add_row(*(clean(_cell(item, column)) for column in columns))
-        Console().print(table)
+        # A file or another program gets every cell whole; a terminal has a width.
+        Console(width=None if sys.stdout.isatty() else WIDTH_MAX, markup=False).print(table)
     elif isinstance(body, dict):
         for name, value in body.items():
-            typer.echo(f"{name}: {clean(value if not isinstance(value, dict | list) else json.dumps(value))}")
+            typer.echo(f"{name}: {clean(_worded(value))}".rstrip())
     else:
         typer.echo(clean(body))
 
 
-def _cell(item: Any, column: str) -> Any:
-    value = item.get(column) if isinstance(item, dict) else item
-    return "" if value is None else value
+def _cell(item: Any, column: str) -> str:
+    return _worded(item.get(column) if isinstance(item, dict) else item)
+
+
+def _worded(value: Any) -> str:
+    """A problem by its reason, what is not there as nothing, everything else as JSON has it."""
+    if isinstance(value, dict) and "detail" in value:
+        return f"{value.get('code', 'refused')}: {value['detail']}"
+    if isinstance(value, dict | list | bool):
+        return json.dumps(value, ensure_ascii=False)
+    return "" if value is None else str(value)

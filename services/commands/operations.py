@@ -79,12 +79,15 @@ def replay(
     account: str | None = None,
     since: Annotated[int, typer.Option("--from", help="first position")] = 1,
     until: Annotated[int | None, typer.Option("--until", help="last position")] = None,
+    after: Annotated[str | None, typer.Option(help="recorded at or after, as in 2026-11-23T08:00:00Z")] = None,
+    before: Annotated[str | None, typer.Option(help="recorded before")] = None,
     type_: Annotated[str | None, typer.Option("--type", help="such as publisher.post_published")] = None,
-    dry: bool = False,
+    dry: Annotated[bool, typer.Option("--dry", help="only count what would be offered")] = False,
     output: Output = "text",
 ) -> None:
     """Offer facts of the log again on `replay.<id>.>`; it never calls a channel and changes no post (S47)."""
-    asked = {"account": account, "from": since, "until": until, "type": type_, "dry": dry}
+    asked = {"account": account, "from": since, "until": until, "after": after, "before": before, "type": type_,
+             "dry": dry}  # fmt: skip
     body = {name: value for name, value in asked.items() if value is not None}
     show(change("POST", "/v1/replays", body), output)
 

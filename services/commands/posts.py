@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.commands.client import PARTLY, change, fail, get, house, say, show
+from services.commands.client import FAILED, PARTLY, USAGE, change, fail, get, house, say, show
 
 app = typer.Typer(no_args_is_help=True, help="The queue: list, explain, move, retry, settle.")
 Output = Annotated[str, typer.Option("--output", help="text or json")]
@@ -80,16 +80,20 @@ def reschedule(
     posts: list[str],
     at: str | None = None,
     not_before: str | None = None,
+    shift: Annotated[str | None, typer.Option(help="so much later than now, as in PT1H")] = None,
     version: Version = None,
     output: Output = "text",
 ) -> None:
-    """Move posts: one to an exact time with --at, any number to the next slots with --not-before."""
+    """Move posts: one to an exact time with --at, any number to the next slots with --not-before or --shift."""
+    given = {name: value for name, value in (("at", at), ("not_before", not_before), ("shift", shift)) if value}
+    if len(given) != 1:
+        fail("say where to with one of --at, --not-before and --shift", USAGE)
     if at is not None and len(posts) > 1:
-        fail("--at moves one post; use --not-before for several", 2)
-    if at is not None:
-        show(change("POST", f"/v1/posts/{posts[0]}/reschedule", {"at": at}, version), output)
+        fail("--at moves one post; use --not-before or --shift for several", USAGE)
+    if shift is None and len(posts) == 1:
+        show(change("POST", f"/v1/posts/{posts[0]}/reschedule", given, version), output)
     else:
-        _each("reschedule", posts, version, output, {"not_before": not_before} if not_before else {})
+        _several("reschedule", posts, version, output, given)
 
 
 @app.command()
@@ -147,15 +151,23 @@ def undo(bulk: str, output: Output = "text") -> None:
     _bulk(change("POST", f"/v1/bulks/{bulk}/undo"), output)
 
 
-def _each(action: str, posts: list[str], version: str | None, output: str, more: dict[str, Any] | None = None) -> None:
+def _each(action: str, posts: list[str], version: str | None, output: str) -> None:
     if len(posts) == 1:
-        show(change("POST", f"/v1/posts/{posts[0]}/{action}", more or {}, version), output)
-        return
-    reply = house().call(
-        "POST", "/v1/posts/bulk", body={"action": action, "posts": [{"id": post} for post in posts], **(more or {})}
-    )
+        show(change("POST", f"/v1/posts/{posts[0]}/{action}", {}, version), output)
+    else:
+        _several(action, posts, version, output)
+
+
+def _several(
+    action: str, posts: list[str], version: str | None, output: str, more: dict[str, Any] | None = None
+) -> None:
+    if version is not None and len(posts) > 1:
+        fail("--version is of one post; leave it out for several", USAGE)
+    wanted = [{"id": post, "version": version} if version else {"id": post} for post in posts]
+    reply = house().call("POST", "/v1/posts/bulk", body={"action": action, "posts": wanted, **(more or {})})
     if not reply.ok:
         fail(reply.complaint)
+    say(f"to take it back, as long as they are unsent: distribution posts undo {reply.body['bulk']}")
     _bulk(reply.body, output)
 
 
@@ -164,4 +176,4 @@ def _bulk(body: dict[str, Any], output: str) -> None:
     show(body, output, ("id", "done", "problem"))
     done = [item["done"] for item in body["items"]]
     if not all(done):
-        raise typer.Exit(PARTLY if any(done) else 1)
+        raise typer.Exit(PARTLY if any(done) else FAILED)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
-import nats
 import typer
-from nats.errors import Error as NatsError
 
-from services.chassis.topology import Topology, TopologyWrong, replicas_for
 from services.commands.client import fail, say
-from services.commands.producer import nats_address
+
+if TYPE_CHECKING:
+    from services.chassis.topology import Topology
 
 app = typer.Typer(no_args_is_help=True, help="The streams and consumers on NATS.")
 Output = Annotated[str, typer.Option("--output", help="text or json")]
@@ -45,6 +44,12 @@ def apply(output: Output = "text") -> None:
 
 
 def _over(ask: Callable[[Topology], Awaitable[T]]) -> T:
+    import nats  # heavy, and only these two commands need it
+    from nats.errors import Error as NatsError
+
+    from services.chassis.topology import Topology, TopologyWrong, replicas_for
+    from services.commands.producer import nats_address
+
     async def asked() -> T:
         address = nats_address()
         client = await nats.connect(address.split(","), connect_timeout=5, max_reconnect_attempts=1)

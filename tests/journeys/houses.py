@@ -65,7 +65,7 @@ class Process:
 
     def __init__(self, folder: Path, *words: str, **settings: Any) -> None:
         self._words, self._settings = words, settings
-        self.log = folder / f"{'-'.join(words)}.log"
+        self.log = folder / f"{'-'.join(word for word in words if '/' not in word)}.log"
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -79,7 +79,7 @@ class Process:
         return self._process.returncode
 
     async def start(self) -> None:
-        with self.log.open("ab") as out:
+        with self.log.open("wb") as out:
             self._process = await asyncio.create_subprocess_exec(
                 *COMMAND, *self._words, cwd=ROOT, env=environment(**self._settings), start_new_session=True,
                 stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out,

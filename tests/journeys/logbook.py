@@ -1,7 +1,8 @@
-"""The log of a running house, read from outside without touching it: what has been said, and what is open now."""
+"""The log and the views of a running house, read from outside without touching them."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from contextlib import closing
@@ -53,3 +54,12 @@ def _said(position: int, topic: str, state: bytes) -> Said:
     told = json.loads(state)
     service, name = topic.split(".")[:2]
     return Said(position, service, name, told["story"], told["fact"])
+
+
+def hashes_of_views(data: Path) -> dict[str, str]:
+    """Every row of every view, by the view's name."""
+    with closing(sqlite3.connect(f"file:{data / 'views.db'}?mode=ro", uri=True, timeout=30)) as db:
+        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        views = sorted(name for name in tables if name != "standing" and not name.startswith("shadow_"))
+        return {name: hashlib.sha256(repr(sorted(db.execute(f'SELECT * FROM "{name}"'))).encode()).hexdigest()
+                for name in views}  # fmt: skip

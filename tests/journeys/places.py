@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import orjson
 
 from services.chassis.clock import SteppingClock
-from services.chassis.opening import open_store
+from services.chassis.opening import migrate, open_store
 from services.chassis.rows import HOUSE, Put
 from services.chassis.settings import read_settings
 from services.chassis.stepping import Stepper
@@ -77,29 +77,33 @@ class FourProcesses:
     name = "four processes on PostgreSQL"
     SPEED = 10
 
-    def __init__(self, folder: Path, database: str, nats: str, sandbox: str) -> None:
-        self._sandbox, self._database = sandbox, database
-        self.settings = {"database_url": database, "nats_url": nats, "sandbox": sandbox, "data_dir": folder,
-                         "port": 0, "speed": self.SPEED}  # fmt: skip
+    def __init__(self, folder: Path, database: str, doors: Doors) -> None:
+        self.doors, self._database = doors, database
+        self.settings = {"database_url": database, "nats_url": doors.up["nats"], "sandbox": doors.up["sandbox"],
+                         "data_dir": folder, "port": 0, "speed": self.SPEED}  # fmt: skip
         self.processes = {name: Process(folder, "run", name, **self.settings) for name in SERVICES}
-        self.doors: Doors
 
-    async def migrate(self) -> str:
+    async def migrate(self) -> None:
         """The tables, and the first key: what an operator does."""
         done = await command("migrate", "--output", "json", **self.settings)
         assert done.code == 0, done.err
-        return done.json["api_key"]
+        self.doors.up["api_key"] = done.json["api_key"]
 
     async def start(self) -> None:
         for process in self.processes.values():
             await process.start()
-        for name, process in self.processes.items():
-            await process.until(f"the {name} runs")
+        for name in self.processes:
+            await self._runs(name)
 
-    @property
-    def page(self) -> str:
-        """Where the gateway has said that it answers, the last time it was started."""
-        return self.processes["gateway"].words.rsplit("page and API at ", 1)[1].split()[0]
+    async def again(self, name: str) -> None:
+        """One of them is started again."""
+        await self.processes[name].start()
+        await self._runs(name)
+
+    async def _runs(self, name: str) -> None:
+        await self.processes[name].until(f"the {name} runs")
+        if name == "gateway":  # which may answer elsewhere than before
+            self.doors.up["page"] = self.processes[name].words.rsplit("page and API at ", 1)[1].split()[0]
 
     async def end(self) -> None:
         await asyncio.gather(*(process.end() for process in self.processes.values()))
@@ -108,14 +112,11 @@ class FourProcesses:
         """A week is too long to wait for: all processes are stopped, and started again at that moment."""
         await self.end()
         await self.set_clock(moment)
-        await self.doors.outside("PUT", "/sandbox/clock", {"now": moment.isoformat(), "speed": self.SPEED})
-        for process in self.processes.values():
-            process.log.unlink()
         await self.start()
-        self.doors.up["page"] = self.page
 
     async def set_clock(self, moment: datetime) -> None:
-        """What time it is stands with the log, so that all processes agree (D7)."""
+        """What time it is stands with the log, so that all processes agree (D7); and the outside lives in it too."""
+        await self.doors.outside("PUT", "/sandbox/clock", {"now": moment.isoformat(), "speed": self.SPEED})
         store = open_store(self._database, lambda: moment)
         body = {"speed": self.SPEED, "start": moment.isoformat(), "origin": datetime.now(UTC).isoformat()}
         try:
@@ -126,18 +127,18 @@ class FourProcesses:
 
 @asynccontextmanager
 async def four_processes(folder: Path, database: str, *, start: datetime = MONDAY) -> AsyncIterator[FourProcesses]:
-    async with broker(folder) as running, Sandbox(folder / "sandbox") as sandbox:
-        place = FourProcesses(folder, database, running.url, sandbox.address)
-        key = await place.migrate()
+    migrate(database)
+    async with (
+        broker(folder) as running,
+        Sandbox(folder / "sandbox") as sandbox,
+        opened_doors({"nats": running.url, "sandbox": sandbox.address}) as doors,
+    ):
+        place = FourProcesses(folder, database, doors)
         await place.set_clock(start)
+        await place.migrate()
         try:
             await place.start()
-            up = {"page": place.page, "nats": running.url, "sandbox": sandbox.address, "api_key": key}
-            async with opened_doors(up) as doors:
-                place.doors = doors
-                now = {"now": start.isoformat(), "speed": place.SPEED}
-                await doors.outside("PUT", "/sandbox/clock", now)
-                yield place
+            yield place
         finally:
             await place.end()
 

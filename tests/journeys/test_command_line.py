@@ -1,0 +1,203 @@
+"""The `distribution` command against a running house (S48): JSON alone on stdout, words on stderr, and an exit code
+that a script can go by: 0 done, 1 failed, 2 usage, 3 partly."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+
+import pytest
+import pytest_asyncio
+
+from tests.journeys.doors import Doors, approved, until
+from tests.journeys.houses import Ended, House, a_house, command, doors_of
+from tests.servers_nats import broker, client_of
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(tmp_path_factory):
+    async with a_house(tmp_path_factory.mktemp("house")) as house:
+        yield house
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def doors(house):
+    async with doors_of(house) as doors:
+        yield doors
+
+
+async def done(house: House, *words: str, code: int = 0) -> Ended:
+    """`distribution …` beside this house, found by its `up.json`."""
+    ended = await command(*words, data_dir=house.data)
+    assert ended.code == code, f"{' '.join(words)}: {ended.code}, {ended.err}"
+    return ended
+
+
+async def told(house: House, *words: str, code: int = 0):
+    """What it says as JSON: all of stdout, and nothing else there."""
+    return (await done(house, *words, "--output", "json", code=code)).json
+
+
+async def taken_in(house: House, doors: Doors, tmp_path, *names: str, **data) -> None:
+    """Imported from a file, as Production would have said it."""
+    file = tmp_path / "posts.jsonl"
+    file.write_text("\n".join(json.dumps(approved(name, account="demo", **data)) for name in names))
+    imported = await done(house, "posts", "import", str(file))
+    assert f"{len(names)} handed over, 0 refused" in imported.err
+    for name in names:
+        await until(lambda name=name: doors.post(f"demo.{name}"), what=f"{name} is in the queue")
+
+
+async def test_accounts_and_their_channels(house):
+    """`up` starts with the account demo; another one is opened, changed and connected by hand."""
+    assert [each["id"] for each in (await told(house, "account", "list"))["items"]] == ["demo"]
+    assert (await told(house, "account", "set", "acme", "--zone", "Europe/Berlin"))["zone"] == "Europe/Berlin"
+    assert (await told(house, "account", "set", "acme", "--mode", "adaptive"))["mode"] == "adaptive"
+    assert (await told(house, "account", "show", "acme"))["zone"] == "Europe/Berlin"
+    asked = await done(house, "connect", "channel", "acme", "linkedin")
+    assert asked.out.startswith("http")
+    assert len(asked.out.split()) == 1
+    listed = await done(house, "connect", "list", "demo")
+    assert [line.split()[:3] for line in listed.out.splitlines()[1:]] == [
+        ["demo.blog", "blog", "active"], ["demo.linkedin", "linkedin", "active"], ["demo.x", "x", "active"],
+    ]  # fmt: skip
+    assert (await told(house, "connect", "check", "demo.linkedin"))["works"]
+    nowhere = await done(house, "account", "set", "acme", "--zone", "Berlin", code=1)
+    assert (nowhere.out, "zone" in nowhere.err) == ("", True)
+    assert "at least one choice" in (await done(house, "account", "set", "acme", code=2)).err
+
+
+async def test_a_post_is_read_explained_and_changed(house, doors, tmp_path):
+    await taken_in(house, doors, tmp_path, "one", channel="x")
+    listed = await told(house, "posts", "list", "--account", "demo", "--channel", "x", "--status", "scheduled")
+    assert "demo.one" in [each["id"] for each in listed["items"]]
+    in_words = await done(house, "posts", "list", "--account", "demo")
+    assert listed["items"][0]["scheduled_at"] in in_words.out
+    assert (await told(house, "posts", "show", "demo.one"))["text"] == "This is demo.one."
+    timeline = await told(house, "posts", "show", "demo.one", "--timeline")
+    assert [each["type"] for each in timeline["items"]][:2] == ["scheduler.post_taken_in", "scheduler.post_scheduled"]
+    assert (await told(house, "posts", "why", "demo.one"))["mode"] == "best_practice"
+    assert (await told(house, "posts", "edit", "demo.one", "--text", "Better."))["text"] == "Better."
+    moved = await told(house, "posts", "reschedule", "demo.one", "--at", "2030-01-07T10:00:00Z")
+    assert moved["scheduled_at"] == "2030-01-07T10:00:00Z"
+    stale = await done(house, "posts", "cancel", "demo.one", "--version", "1.0", code=1)
+    assert (stale.out, stale.err.startswith("stale:")) == ("", True)
+    assert (await told(house, "posts", "cancel", "demo.one", "--version", moved["version"]))["status"] == "cancelled"
+    assert "not_failed" in (await done(house, "posts", "retry", "demo.one", code=1)).err
+    assert (await told(house, "posts", "counts", "--account", "demo"))["cancelled"] >= 1
+    assert "not_found" in (await done(house, "posts", "show", "demo.nobody", code=1)).err
+    assert "one of --at" in (await done(house, "posts", "reschedule", "demo.one", code=2)).err
+
+
+async def test_many_posts_are_moved_and_moved_back(house, doors, tmp_path):
+    """Each has its own outcome; some refused is 3, all refused is 1."""
+    await taken_in(house, doors, tmp_path, "two", "three", channel="linkedin")
+    before = [(await doors.post(f"demo.{name}"))["scheduled_at"] for name in ("two", "three")]
+    moved = await told(house, "posts", "reschedule", "demo.two", "demo.three", "--shift", "P7D")
+    assert [item["done"] for item in moved["items"]] == [True, True]
+    undone = await told(house, "posts", "undo", moved["bulk"])
+    assert [item["done"] for item in undone["items"]] == [True, True]
+    assert [(await doors.post(f"demo.{name}"))["scheduled_at"] for name in ("two", "three")] == before
+    partly = await told(house, "posts", "cancel", "demo.two", "demo.nobody", code=3)
+    assert [item["done"] for item in partly["items"]] == [True, False]
+    in_words = await done(house, "posts", "cancel", "demo.two", "demo.nobody", code=1)
+    assert "already_cancelled: " in in_words.out
+
+
+async def test_what_is_parked_is_shown_mended_and_redriven(house, doors, tmp_path):
+    broken = approved("lost", account="demo", channel="fax")
+    await doors.approve(broken)
+    (parked,) = await until(lambda: doors.all_of("/v1/parked"), what="it is parked")
+    assert [each["id"] for each in (await told(house, "parked", "list"))["items"]] == [parked["id"]]
+    assert (await told(house, "parked", "show", parked["id"]))["code"] == "unknown_channel"
+    again = await done(house, "parked", "redrive", parked["id"], code=1)
+    assert again.err.startswith("unknown_channel:")
+    (tmp_path / "mended.json").write_text(json.dumps(approved("lost", account="demo", channel="x")))
+    mended = await told(house, "parked", "redrive", parked["id"], "--body", str(tmp_path / "mended.json"))
+    assert (mended["outcome"], mended["post"]) == ("taken_in", "demo.lost")
+    assert "no parked message" in (await done(house, "parked", "show", "parked-0", code=1)).err
+
+
+async def test_keys_are_issued_used_and_ended(house):
+    """A key is shown once; whoever has it names the house by DISTRIBUTION_API and DISTRIBUTION_KEY."""
+    issued = await told(house, "keys", "issue", "viewer", "--account", "demo", "--name", "a dashboard")
+    theirs = {"api": house.up["page"], "key": issued["key"]}
+    assert (await command("account", "list", "--output", "json", **theirs)).json["items"][0]["id"] == "demo"
+    refused = await command("posts", "cancel", "demo.one", **theirs)
+    assert (refused.code, refused.err.startswith("forbidden:")) == (1, True)
+    assert issued["key"] not in (await done(house, "keys", "list")).out
+    await done(house, "keys", "revoke", issued["prefix"])
+    over = await command("account", "list", **theirs)
+    assert (over.code, over.err.startswith("unauthenticated:")) == (1, True)
+
+
+async def test_operators_look_after_the_house(house, doors):
+    good = await told(house, "doctor")
+    assert "bad" not in {finding["mark"] for finding in good}
+    assert f"a house answers at {house.up['page']}" in [finding["what"] for finding in good]
+    assert (await told(house, "settings"))["DISTRIBUTION_DATA_DIR"]["value"] == str(house.data)
+    assert await told(house, "topology", "diff") == []
+    assert await told(house, "topology", "apply") == []
+    assert (await told(house, "views", "check", "queue"))["equal"]
+    assert (await told(house, "views", "rebuild", "queue"))["rows"] >= 1
+    dry = await told(house, "replay", "--dry", "--account", "demo")
+    assert (dry["dry"], dry["offered"] > 0) == (True, True)
+    offered = await told(house, "replay", "--type", "gateway.account_changed")
+    assert offered["subject"].startswith("replay.")
+    assert "type" in (await done(house, "replay", "--type", "nobody.said_so", code=1)).err
+    assert (await told(house, "pause", "--scope", "demo", "--reason", "a fire"))["paused"]
+    assert not (await told(house, "resume", "--scope", "demo"))["paused"]
+    assert "not_found" in (await done(house, "views", "check", "nothing", code=1)).err
+
+
+async def test_a_second_house_in_the_same_folder_is_refused_and_disturbs_nobody(house, doors):
+    second = await command("up", data_dir=house.data, port=0, nats_port=0)
+    assert (second.code, second.out) == (1, "")
+    assert "stop that one first, or give this one another DISTRIBUTION_DATA_DIR" in second.err
+    assert json.loads((house.data / "up.json").read_text()) == house.up
+    assert (await doors.ask("GET", "/readyz"))[0] == 200
+    assert len(house.running()) == 2
+
+
+async def test_a_house_that_cannot_start_says_what_mends_it_and_leaves_nothing_running(tmp_path):
+    """One line, no trace, exit 1; a setting that says nothing sensible is exit 2."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        open_key = House(tmp_path / "key")
+        open_key.data.mkdir()
+        (open_key.data / "vault.key").write_text("00" * 32)
+        (open_key.data / "vault.key").chmod(0o644)
+        async with broker(tmp_path / "other") as other, client_of(other) as client:
+            await client.jetstream().add_stream(name="DISTRIBUTION", subjects=["distribution.>"], storage="memory")
+            cases = [
+                (open_key, 1, f"run `chmod 600 {open_key.data.resolve() / 'vault.key'}`"),
+                (House(tmp_path / "page", port=port), 1, "set DISTRIBUTION_PORT"),
+                (House(tmp_path / "nats", nats_port=port), 1, "Set DISTRIBUTION_NATS_PORT"),
+                (House(tmp_path / "away", nats_url="nats://127.0.0.1:9"), 1, "set DISTRIBUTION_NATS_URL"),
+                (House(tmp_path / "wrong", nats_url=other.url), 1, "run `distribution topology apply`"),
+                (House(tmp_path / "speed", speed=1000), 2, "DISTRIBUTION_SPEED"),
+            ]
+            ended = await asyncio.gather(*(command("up", **house.settings) for house, _, _ in cases))
+    for (house, code, mend), said in zip(cases, ended, strict=True):
+        assert (said.code, said.out) == (code, ""), said.err
+        last = said.err.strip().splitlines()[-1]
+        assert mend in last
+        assert "Traceback" not in said.err
+        assert house.running() == []
+        assert not (house.data / "up.json").exists()
+
+
+async def test_without_a_house_every_command_says_how_to_start_one(tmp_path):
+    lonely, unknown, unheard = await asyncio.gather(
+        command("posts", "list", data_dir=tmp_path),
+        command("posts", "publish", data_dir=tmp_path),
+        command("posts", "list", api="http://127.0.0.1:9", key="dk_nobody"),
+    )
+    assert (lonely.code, lonely.out, "make up" in lonely.err) == (1, "", True)
+    assert (unknown.code, unknown.out) == (2, "")
+    assert (unheard.code, unheard.out, "does not answer" in unheard.err) == (1, "", True)
