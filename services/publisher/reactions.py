@@ -122,7 +122,11 @@ def rings(store: Store, *, clock: Any, new_id: Callable[[], str]) -> dict[str, R
     return {"retry": next_step_due, "look": next_step_due, "line": line_due}
 
 
-async def joined(store: Store, case: Case, mark: str) -> Append:
+async def joined(store: Store, case: Case, mark: str) -> Append | None:
+    """The post takes its turn in its line; one that waits there already keeps the turn it has."""
+    there = await store.pick(Pick(READY, {"story": case.story}))
+    if there and there[0]["round"] == case.due.round:
+        return None
     lines = await store.pick(account_lines(case.due.connection))
     turn = fair_turn(lines, await store.pick(first_line(case.due.connection)))
     joining = Joining(case.story, case.due, case.last.position, mark)

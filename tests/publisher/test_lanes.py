@@ -459,6 +459,17 @@ async def test_posts_of_one_instant_go_out_in_the_order_they_came_due_also_after
     assert started == [STORY, STORY, OTHER]
 
 
+async def test_a_post_in_line_that_is_heard_of_again_keeps_its_turn(house):
+    """A checkpoint set back hears of it once more (I7)."""
+    await house.due()
+    await house.due(OTHER)
+    await house.hear()
+    before = await house.store.pick(Pick(READY, order=("position",)))
+    house.has_heard(0)
+    await house.hear()
+    assert await house.store.pick(Pick(READY, order=("position",))) == before
+
+
 # Somebody is quicker
 
 
