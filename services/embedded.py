@@ -195,6 +195,7 @@ class House:
     async def _let_in(self) -> None:
         """A key for whoever started the house, and an address that signs a browser in once."""
         keys = self.gateway.keys
+        await keys.revoke_all("up")
         self.api_key = (await keys.issue("owner", name="up")).key.reveal()
         self.login = f"{self.page}/login?once={keys.once(self.api_key)}"
 

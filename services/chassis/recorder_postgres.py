@@ -39,7 +39,7 @@ class StoreUnreachable(StoreError):
 
 def connect(url: str, **options: Any) -> Connection:
     try:
-        given = psycopg.conninfo.conninfo_to_dict(url)
+        given: dict[str, Any] = dict(psycopg.conninfo.conninfo_to_dict(url))
         given["options"] = f"{given.get('options') or ''} {SESSION}".strip()
         given.setdefault("connect_timeout", CONNECT_TIMEOUT_S)
         given.setdefault("application_name", "distribution")

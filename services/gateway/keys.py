@@ -107,6 +107,16 @@ class Keys:
         listed = Put(HOUSE, {"name": LISTED + key.prefix, "body": orjson.dumps(shown).decode()})
         return Append([Say(key_stream(key.prefix), 0, draft([fact], about, ids))], rows=[listed])
 
+    async def revoke_all(self, name: str, *, actor: str = "house") -> None:
+        """Every key of this name that still opens: what an earlier life of a house was let in with."""
+        for shown in await self.listed():
+            if shown["name"] == name and not shown["revoked"]:
+                prefix = str(shown["prefix"])
+                version = len(await self._store.read(key_stream(prefix)))
+                about = About(story="", actor=actor, happened_at=self._clock.now())
+                facts = draft([KeyRevoked(prefix=prefix)], about, self._new_id)
+                await self._store.append(Append([Say(key_stream(prefix), version, facts)]))
+
     async def listed(self) -> list[dict[str, object]]:
         """Every key ever issued, without the key, and whether it still opens."""
         rows = await self._store.pick(Pick(HOUSE, since={"name": LISTED}, upto={"name": LISTED + "~"}, order=("name",)))

@@ -168,3 +168,11 @@ async def test_a_message_of_another_account_is_nothing_here(parked, owner):
     foreign = await stranger.ask("POST", f"/v1/parked/{PARKED}/redrive")
     unknown = await stranger.ask("POST", f"/v1/parked/parked-{'0' * 32}/redrive")
     assert (foreign.status_code, foreign.content) == (unknown.status_code, unknown.content) == (404, unknown.content)
+
+
+async def test_what_an_earlier_life_was_let_in_with_opens_nothing_any_more(house):
+    first = (await house.gateway.keys.issue("owner", name="up")).key.reveal()
+    other = (await house.gateway.keys.issue("viewer", name="dashboards")).key.reveal()
+    await house.gateway.keys.revoke_all("up")
+    assert await house.gateway.keys.authenticated(first) is None
+    assert await house.gateway.keys.authenticated(other) is not None
