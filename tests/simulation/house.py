@@ -26,33 +26,29 @@ from events import (
 from events.subjects import approval_stream, connection_stream, post_stream
 from services.channels.registry import ADAPTERS
 from services.channels.sandbox.weather import Asked
-from services.chassis.service import Chassis, Service, service
+from services.chassis.rows import CHECKPOINT, Put
+from services.chassis.store import Append
 from services.chassis.store_memory import MemoryStore
-from services.collector.app import build as build_collector
-from services.gateway.grants import Grants
-from services.gateway.reactions import reactions as gateway_reactions
-from services.gateway.reactions import rings as gateway_rings
-from services.publisher.app import build as build_publisher
+from services.gateway.views.fold import Views
 from services.scheduler import post
-from services.scheduler.app import build as build_scheduler
+from tests.simulation.broker import Broker
 from tests.simulation.clock import HouseClock
-from tests.simulation.broker import Broker, Edge
-from tests.simulation.door import Door
 from tests.simulation.faults import Armed, Faults
-from tests.simulation.keys import opener, vault_of
 from tests.simulation.life import LIVING, Life
-from tests.simulation.loop import Dead, Loop
+from tests.simulation.loop import Loop
 from tests.simulation.outside import Call, SeenWorld
 from tests.simulation.passing import Passing
-from tests.simulation.people import CLIENTS, PUBLIC_URL, People
+from tests.simulation.people import People
 from tests.simulation.plan import Plan
 from tests.simulation.promises import WITNESSES, Book, Breach
-from tests.simulation.troubles import OF_PEOPLE, POINTS, Trouble
+from tests.simulation.troubles import OF_PEOPLE, POINTS, SERVICES, Trouble
+from tests.simulation.wiring import services_of
 
 T = TypeVar("T")
 
 DRAIN = timedelta(days=30)
 LOOK_ROUND = timedelta(hours=8)
+A_MINUTE = timedelta(minutes=1)
 
 
 class House:
@@ -77,6 +73,9 @@ class House:
         self.notes: list[tuple[datetime, int, str]] = []
         self.healed, self.over = False, False
         self.writing: Life | None = None
+        self.read_again: tuple[int, int] | None = None
+        """How much had been said, and how often a channel called, before everything was read again."""
+        self.views_checked: list[dict[str, Any]] = []
         self._ids = itertools.count(1)
         self._between = Random(f"{plan.seed} between")
         self._seen = 0
@@ -97,26 +96,7 @@ class House:
         life = Life(self, self.begun)
         self.lives = [each for each in self.lives if not each.dead] + [life]
         self.note(f"{life.name} begins")
-        life.start(self._build)
-
-    def _build(self, life: Life, chassis: Chassis) -> Sequence[Service]:
-        """As `system.py` wires them, over the world instead of the network."""
-
-        def http_for(connection: str) -> Door:
-            return Door(life, connection)
-
-        vault = vault_of(chassis.store, self.plan.seed, life.name)
-        wiring: dict[str, Any] = {"adapters": ADAPTERS, "http_for": http_for, "open_credential": opener(vault)}
-        grants = Grants(chassis.store, clock=chassis.clock, vault=vault, adapters=ADAPTERS, http_for=http_for,
-                        clients=CLIENTS, public_url=lambda: PUBLIC_URL)  # fmt: skip
-        with_ids: dict[str, Any] = {"clock": chassis.clock, "new_id": chassis.new_id}
-        return [
-            build_scheduler(chassis, edge=lambda intake: Edge(life, intake)),
-            build_publisher(chassis, **wiring),
-            build_collector(chassis, **wiring),
-            service(chassis, "gateway", reactions=gateway_reactions(chassis.store, grants, **with_ids),
-                    rings=gateway_rings(chassis.store, grants, **with_ids)),
-        ]  # fmt: skip
+        life.start(services_of)
 
     def _started(self, task: asyncio.Task[Any]) -> None:
         if life := LIVING.get():
@@ -128,6 +108,9 @@ class House:
         kind, what = trouble.kind, trouble.what
         if kind == "bell_lost":
             self.faults.silence(what["bells"])
+        elif kind == "checkpoint_set_back":
+            self.faults.fired[kind] += 1
+            self._set_back(what["services"], what["by"])
         elif kind in POINTS or kind == "pause":
             self.faults.arm(Armed(kind, what["point"], what["passed"], frozenset(what["words"]), what["lasts"]))
         elif kind in OF_PEOPLE:
@@ -139,6 +122,17 @@ class House:
         else:
             asked = {name: value for name, value in what.items() if name != "channel"}
             self.world.begin(what["channel"], Asked.model_validate({"kind": trouble.kind_of_weather, **asked}))
+
+    def _set_back(self, services: Sequence[str], by: int) -> None:
+        """Everybody is killed, and whoever comes next has read less than those before (I7, I8)."""
+        for life in [life for life in self.lives if not life.dead]:
+            life.kill()
+            self.passing.after(timedelta(seconds=5), self.begin_life)
+        for row in self.rows("checkpoint"):
+            if row["service"] in services:
+                before = max(int(row["position"]) - by, 0)
+                self.now(self.disk.append(Append(rows=[Put(CHECKPOINT, {**row, "position": before})])))
+                self.note(f"{row['service']} has read to {before}, not {row['position']}")
 
     def comes_between(self) -> bool:
         return self.plan.between > 0 and self._between.random() < self.plan.between
@@ -208,7 +202,9 @@ class House:
 
     def awaits_approval(self, story: str) -> bool:
         told = self.facts_of(story)
-        content = next(each.fact.content_hash for each in reversed(told) if isinstance(each.fact, PostTakenIn | PostEdited))
+        content = next(
+            each.fact.content_hash for each in reversed(told) if isinstance(each.fact, PostTakenIn | PostEdited)
+        )
         given = [each.fact for each in self.disk._streams.get(approval_stream(story), ())]
         return not (given and isinstance(given[-1], ApprovalGiven) and given[-1].content_hash == content)
 
@@ -251,11 +247,28 @@ class House:
         last = self.plan.until + DRAIN
         while self.clock.now() < last and not self._all_ended():
             await self._until(self.clock.now() + LOOK_ROUND)
+        if self.plan.reads_again:
+            await self._read_all_again()
+        self.views_checked = [await views.check(name) for views in self._views() for name in views.names]
+        for views in self._views():
+            self.views_checked += [await views.check(str((await views.rebuild(name))["view"])) for name in views.names]
         for witness in self.witnesses:
             witness.ended()
         self.over = True
         for life in self.lives:
             life.kill()
+
+    def _views(self) -> list[Views]:
+        return [views for life in self.lives if life.awake for views in life.views]
+
+    async def _read_all_again(self) -> None:
+        """A process that has read nothing yet hears the whole log, and has nothing to add (I8)."""
+        while any(row["due_at"] < self.clock.now() + A_MINUTE for row in self.rows("alarm")):
+            await self._until(self.clock.now() + A_MINUTE)
+        self._set_back(SERVICES, self.position)
+        await self._until(self.clock.now() + timedelta(seconds=4))
+        self.read_again = self.position, self.world.asked
+        await self._until(self.clock.now() + timedelta(seconds=30))
 
     async def _until(self, moment: datetime) -> None:
         come = asyncio.Event()
@@ -277,6 +290,3 @@ class House:
 
     def _all_ended(self) -> bool:
         return all(story.end is not None for story in self.book.stories.values())
-
-
-__all__ = ["Dead", "House"]

@@ -15,6 +15,7 @@ from services.chassis.service import Chassis, Service
 from tests.simulation.store import LifeStore, LossyBells
 
 if TYPE_CHECKING:
+    from services.gateway.views.fold import Views
     from services.scheduler.intake import Intake
     from tests.simulation.house import House
 
@@ -32,6 +33,7 @@ class Life:
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self.services: Sequence[Service] = ()
         self.intake: Intake
+        self.views: Sequence[Views] = ()
 
     # Beginning and end.
 

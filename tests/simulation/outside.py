@@ -1,4 +1,4 @@
-"""The outside world with a witness: every call is seen with its effect, and every bad weather that struck is counted."""
+"""The outside world with a witness: every call is seen with its effect, and all weather that struck is counted."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from services.channels.sandbox import x
 from services.channels.sandbox.books import MemoryBooks
 from services.channels.sandbox.posts import Post
-from services.channels.sandbox.weather import AT_ONCE, Asked, Weather
+from services.channels.sandbox.weather import Asked, Weather
 from services.channels.sandbox.wire import Reply
 from services.channels.sandbox.world import World
-from services.channels.utm import marker_of
 
 if TYPE_CHECKING:
     from tests.simulation.house import House
@@ -108,6 +107,3 @@ def _names(post: Post) -> list[bytes]:
 def story_in(connection: str, body: bytes) -> str:
     found = _SHOWN.search(body)
     return f"{connection.split('.')[0]}.{found.group().decode()}" if found else ""
-
-
-__all__ = ["AT_ONCE", "Call", "SeenWorld", "marker_of", "story_in"]

@@ -39,6 +39,8 @@ class Plan:
     """`shared`: two processes run the same services. `between` is how often others come between two steps.
 
     `attended`: people do what waits for them within the day; else nobody looks until the fortnight is over.
+    `reads`: the processes keep their views in a database, as real ones do; the others are read in memory alone.
+    `reads_again`: in the end everything is heard once more by services that have read nothing yet.
     """
 
     seed: int
@@ -47,6 +49,8 @@ class Plan:
     between: float
     shuffled: bool
     attended: bool
+    reads: bool
+    reads_again: bool
     accounts: Sequence[AccountDocument]
     appears_at: Mapping[str, datetime]
     connections: Mapping[str, datetime]
@@ -71,6 +75,8 @@ def plan_of(seed: int) -> Plan:
         between=random.choice((0.0, 0.05, 0.3, 0.6)),
         shuffled=random.random() < 0.5,
         attended=random.random() < 0.85,
+        reads=random.random() < 0.02,
+        reads_again=random.random() < 0.3,
         accounts=[_account(random, name) for name in names],
         appears_at=late,
         connections={name: max(late[name.split(".")[0]], start + timedelta(hours=random.choice((0, 0, 0, 0, 40))))

@@ -102,13 +102,15 @@ class Tally:
     @property
     def never(self) -> list[str]:
         """Faults that never struck and promises that were never put to the test."""
-        return [kind for kind in KINDS if not self.fired[kind]] + [name for name in ANTECEDENTS if not self.reached[name]]
+        faults = [kind for kind in KINDS if not self.fired[kind]]
+        return faults + [name for name in ANTECEDENTS if not self.reached[name]]
 
     def table(self) -> str:
         seconds = max(time.monotonic() - self.began, 0.001)
-        lines = [f"{self.seeds:,} fortnights, {self.facts:,} facts, {self.seeds / seconds:.1f} fortnights a second",
-                 "", "faults that struck", *_rows({kind: self.fired[kind] for kind in KINDS}),
-                 "", "promises put to the test", *_rows({name: self.reached[name] for name in ANTECEDENTS})]  # fmt: skip
+        rate = f"{self.seeds / seconds:.1f} fortnights a second"
+        lines = [f"{self.seeds:,} fortnights, {self.facts:,} facts, {rate}"]
+        lines += ["", "faults that struck", *_rows({kind: self.fired[kind] for kind in KINDS})]
+        lines += ["", "promises put to the test", *_rows({name: self.reached[name] for name in ANTECEDENTS})]
         lines += ["", f"{len(self.failed)} fortnights broke a promise"]
         return "\n".join(lines)
 

@@ -18,3 +18,6 @@ class Seed:
 
 
 SEEDS: dict[str, Seed] = {}
+
+FOUND_BY: dict[str, int] = {}
+"""The first seed that finds each planted fault."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from events import Told
 from services.chassis.bells import BelledStore
+from services.chassis.codec import Line
 from services.chassis.rows import Claim, Pick, Row
 from services.chassis.store import Append, Conflict
 from services.chassis.store_memory import MemoryStore
@@ -60,6 +61,9 @@ class LifeStore:
 
     async def tail(self, after: int, limit: int = 500) -> Sequence[Told]:
         return await self._asked(self._disk.tail, after, limit)
+
+    async def lines(self, after: int, limit: int = 500) -> Sequence[Line]:
+        return await self._asked(self._disk.lines, after, limit)
 
     async def position(self) -> int:
         return await self._asked(self._disk.position)

@@ -15,12 +15,19 @@ if TYPE_CHECKING:
 
 LINES_MAX = 200
 FIELD_MAX = 60
+NOTHING = (None, "", (), {})
+LONG = ("content", "why", "document", "scopes")
+"""Fields of a fact that a story is told without."""
 
 
 def story_of(house: House, stories: Iterable[str]) -> str:
     concerned = {story for story in stories if story}
     about = {house.book.stories[story].connection for story in concerned if story in house.book.stories}
-    lines = [(told.recorded_at, told.position, 1, _said(told)) for told in house.disk._log if _concerns(told, concerned, about)]
+    lines = [
+        (told.recorded_at, told.position, 1, _said(told))
+        for told in house.disk._log
+        if _concerns(told, concerned, about)
+    ]
     lines += [(at, position, 0, f"           ~ {what}") for at, position, what in house.notes]
     lines.sort(key=lambda line: line[:3])
     shown = [f"{_when(at)}  {what}" for at, _, _, what in lines]
@@ -38,9 +45,9 @@ def _concerns(told: Told, stories: set[str], connections: set[str]) -> bool:
 
 
 def _said(told: Told) -> str:
-    fields = ", ".join(f"{name}={str(value)[:FIELD_MAX]}" for name, value in told.fact if value not in (None, "", (), {})
-                       and name not in ("content", "why", "document", "scopes"))  # fmt: skip
-    return f"#{told.position:<4} {told.about.actor:>10}: {type(told.fact).__name__}({fields}) on {told.stream}, after {told.about.cause}"
+    words = [f"{name}={str(value)[:FIELD_MAX]}" for name, value in told.fact if name not in LONG and value not in NOTHING]
+    said = f"{type(told.fact).__name__}({', '.join(words)})"
+    return f"#{told.position:<4} {told.about.actor:>10}: {said} on {told.stream}, after {told.about.cause}"
 
 
 def _when(at: datetime) -> str:

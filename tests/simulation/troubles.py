@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tests.simulation.plan import Plan
 
 OF_THE_HOUSE = ("crash_before_append", "crash_after_append", "crash_before_call", "crash_after_call", "pause",
-                "disk_full", "answer_of_store_lost", "bell_lost")  # fmt: skip
+                "disk_full", "answer_of_store_lost", "bell_lost", "checkpoint_set_back")  # fmt: skip
 OF_THE_WORLD = ("lost_answer", "outage_before", "outage_after", "limit", "slow", "refuse", "expired", "revoked",
                 "look_up_lag", "unreachable")  # fmt: skip
 OF_PEOPLE = ("cancel", "retry", "reschedule", "edit", "undo", "disconnect", "reconnect", "paused", "account_changed",
@@ -22,7 +22,7 @@ KINDS = (*OF_THE_HOUSE, *OF_THE_WORLD, *OF_PEOPLE, *OF_PRODUCTION)
 
 WEIGHED = {
     "crash_before_append": 3, "crash_after_append": 3, "crash_before_call": 3, "crash_after_call": 3, "pause": 4,
-    "disk_full": 2, "answer_of_store_lost": 3, "bell_lost": 2,
+    "disk_full": 2, "answer_of_store_lost": 3, "bell_lost": 2, "checkpoint_set_back": 1,
     "lost_answer": 4, "outage_before": 2, "outage_after": 4, "limit": 3, "slow": 2, "refuse": 2, "expired": 2,
     "revoked": 2, "look_up_lag": 3, "unreachable": 1,
     "cancel": 3, "reschedule": 2, "edit": 3, "undo": 1, "disconnect": 2, "paused": 2, "account_changed": 1,
@@ -30,6 +30,7 @@ WEIGHED = {
 POINTS = {"crash_before_append": "append_before", "crash_after_append": "append_after", "crash_before_call":
           "call_before", "crash_after_call": "call_after", "disk_full": "append_before",
           "answer_of_store_lost": "append_after"}  # fmt: skip
+SERVICES = ("publisher", "scheduler", "collector", "gateway")
 DAYS_LEFT = 20 * 24 * 60
 """Until the fortnight is over, whenever it began."""
 TELLING = ("AttemptStarted", "PostPublished", "AttemptUnclear", "AttemptFailed", "PostDue", "PostScheduled",
@@ -77,6 +78,8 @@ def _what(random: Random, kind: str, plan: Plan) -> dict[str, Any]:
             words = ("publishes",) if point.startswith("call") else (random.choice(TELLING[:4]),)
             return {"point": point, "words": words, "passed": random.randrange(3),
                     "lasts": timedelta(seconds=random.choice((4, 12, 25, 90, 400, 4000)))}  # fmt: skip
+        case "checkpoint_set_back":
+            return {"by": random.choice((1, 5, 40, 1000)), "services": random.choice((SERVICES[:1], SERVICES))}
         case "bell_lost":
             return {"bells": random.randrange(1, 40)}
         case "cancel" | "edit" | "reschedule":
@@ -86,8 +89,9 @@ def _what(random: Random, kind: str, plan: Plan) -> dict[str, Any]:
             lasts = timedelta(minutes=random.choice((1, 30, 400, 3000, DAYS_LEFT)))
             return {"connection": connection, "scope": scope, "lasts": lasts, "moment": _moment(random)}
         case "undo" | "account_changed":
+            zone = random.choice(("Europe/Berlin", "Asia/Tokyo"))
             return {"number": random.randrange(100), "account": random.choice(plan.accounts).id,
-                    "cap": random.choice((1, 2, 5)), "zone": random.choice(("Europe/Berlin", "Asia/Tokyo"))}  # fmt: skip
+                    "cap": random.choice((1, 2, 5)), "zone": zone}  # fmt: skip
         case _:
             return {"channel": channel, "account": connection.split(".")[0], **_weather(random, kind)}
 

@@ -13,6 +13,7 @@ from services.chassis.rows import ALARM, LINE, Drop
 from services.chassis.store import Append, Conflict, FenceLost, Read
 from services.publisher import lanes
 from tests.simulation.bugs.planting import Change, bug
+from tests.simulation.clock import HouseClock
 
 
 @bug
@@ -115,8 +116,6 @@ def a_bell_rings_only_before_the_append_is_written() -> Iterator[Change]:
 
     async def asleep(self: Any, seconds: float, *wakes: Any) -> None:
         await self.wait(None, *wakes)
-
-    from tests.simulation.clock import HouseClock
 
     yield Change(bells.BelledStore, "append", too_early)
     yield Change(HouseClock, "nap", asleep)

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from events import AttemptStarted, ChannelDisconnected, DeliveryReturned, PostFailed, RateLimited
-from services.channels.outcome import Unavailable, Unclear
-from services.chassis.rows import ALARM, Put
-from services.publisher import attempt, case, consequences, delivery, lanes, looking, reactions, sending, settling
+from events import ChannelDisconnected, CredentialRefused, RateLimited
+from services.channels.outcome import Absent, LookFailed, Unavailable, Unclear
+from services.chassis.rows import ALARM, LINE, Put
+from services.publisher import app, attempt, case, consequences, delivery, lanes, looking, reactions, sending, settling
 from services.publisher.grounds import Connection, connection_of
 from tests.simulation.bugs.planting import Change, bug
 
@@ -66,8 +66,6 @@ def a_limit_holds_the_post_alone() -> Iterator[Change]:
     rows = consequences.consequences
 
     def unheld(story: str, facts: Any) -> Any:
-        from services.chassis.rows import LINE
-
         return [row for row in rows(story, facts) if row.table is not LINE]
 
     yield Change(sending, "consequences", unheld)
@@ -125,8 +123,7 @@ def the_intent_is_written_after_the_call() -> Iterator[Change]:
     async def call_first(self: Any, line: Any, ready: Any) -> Any:
         found = await case.read_case(self.store, str(ready[0]["story"]))
         credential = await self.outside.open_credential(str(ready[0]["connection"]))
-        free = found is not None and found.standing is not None and not found.state.open and not found.paused
-        if free and credential and found.connection.connected and not found.state.retry_at:
+        if found and found.standing and found.connection.connected and credential and not _busy(found):
             now = self.clock.now()
             wish = self.outside.wish(found, started_at=now, deadline=now + self.life)
             await self.outside.publish(found.due.connection, credential, wish, now)
@@ -135,17 +132,18 @@ def the_intent_is_written_after_the_call() -> Iterator[Change]:
     yield Change(sending.Sending, "_begin", call_first)
 
 
+def _busy(found: case.Case) -> bool:
+    return bool(found.state.open or found.paused or found.state.retry_at)
+
+
 @bug
 def a_failed_look_is_taken_for_absence() -> Iterator[Change]:
     """Whatever is not found is not there (D10)."""
-    look = settling.look
+    really = settling.look
 
     def believing(state: Any, *, look: Any, **more: Any) -> Any:
-        from services.channels.outcome import Absent, LookFailed
-
         return really(state, look=Absent() if isinstance(look, LookFailed) else look, **more)
 
-    really = look
     yield Change(settling, "look", believing)
 
 
@@ -181,30 +179,27 @@ def two_lanes_may_have_one_line() -> Iterator[Change]:
 @bug
 def a_first_look_that_failed_is_forgotten() -> Iterator[Change]:
     """A retry that had to be looked for first: its earlier round is over, and with it the alarm's reason (I14)."""
-    over = delivery.next_step
-
-    def done(state: Any, now: datetime) -> Any:
-        return over(state, now)
-
     rings = reactions.rings
 
     def without_later_rounds(store: Any, **wiring: Any) -> Any:
         made = rings(store, **wiring)
 
-        def but(ring: Any) -> Any:
-            async def next_step_due(asked: Any, alarm: Any) -> Any:
-                found = await case.read_case(store, asked["story"])
-                if found and isinstance(done(found.state, wiring["clock"].now()), delivery.Done):
-                    return None
-                return await ring(asked, alarm)
+        async def next_step_due(asked: Any, alarm: Any) -> Any:
+            found = await case.read_case(store, asked["story"])
+            over = found and isinstance(delivery.next_step(found.state, wiring["clock"].now()), delivery.Done)
+            return None if over else await made["retry"](asked, alarm)
 
-            return next_step_due
-
-        return {**made, "retry": but(made["retry"]), "look": but(made["look"])}
-
-    from services.publisher import app
+        return {**made, "retry": next_step_due, "look": next_step_due}
 
     yield Change(app, "rings", without_later_rounds)
 
 
-__all__ = ["AttemptStarted", "DeliveryReturned", "PostFailed"]
+@bug
+def a_refused_first_look_tells_nobody() -> Iterator[Change]:
+    """The credential is no good, only the publisher knows, and looks again for ever (D20)."""
+    look_first = settling.look_first
+
+    def quiet(state: Any, **more: Any) -> Any:
+        return [fact for fact in look_first(state, **more) if not isinstance(fact, CredentialRefused)]
+
+    yield Change(settling, "look_first", quiet)

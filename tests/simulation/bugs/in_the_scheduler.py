@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-from services.planning import posting_day
 from services.chassis.rows import WAITING, Put
+from services.planning import posting_day
 from services.scheduler import asking, case, desk, intake, reactions, seating, waiting
 from services.scheduler.seating import Seat
 from tests.simulation.bugs.planting import Change, bug

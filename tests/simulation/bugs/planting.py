@@ -1,4 +1,4 @@
-"""How a fault is written down: a function called after it, whose words say what is wrong and which yields its changes."""
+"""How a fault is written down: a function called after it, whose words say what is wrong, and its changes."""
 
 from __future__ import annotations
 

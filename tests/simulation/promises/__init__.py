@@ -1,4 +1,4 @@
-"""What must hold whatever happens, one witness for each kind of promise; each counts how often it was put to the test."""
+"""What must hold whatever happens: witnesses of promises, each of which counts how often they were put to the test."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,9 @@ class Attempts(Witness):
         if limit and isinstance(limit.fact, RateLimited):
             self.reached["I17 attempts after a limit"] += 1
             if at < limit.fact.until:
-                self.breach("I17", story.name, f"attempt {fact.attempt} began at {at}, limited until {limit.fact.until}")
+                self.breach(
+                    "I17", story.name, f"attempt {fact.attempt} began at {at}, limited until {limit.fact.until}"
+                )
         if story.due is None:
             self.breach("I16", story.name, f"attempt {fact.attempt} began while the scheduler held the post")
         self._follows(at, fact, story)
@@ -88,7 +91,9 @@ class Attempts(Witness):
         if unclear:
             self.reached["I12 attempts after an unclear one"] += 1
         if not _settled(last.fact, said):
-            self.breach("I12", story.name, f"attempt {fact.attempt} began without proof that {last.fact.attempt} is gone")
+            self.breach(
+                "I12", story.name, f"attempt {fact.attempt} began without proof that {last.fact.attempt} is gone"
+            )
         failed = [each for each in said if isinstance(each, AttemptFailed)]
         if failed and fact.round == last.fact.round and failed[-1].retry_at and at < failed[-1].retry_at:
             self.breach("I18", story.name, f"attempt {fact.attempt} began at {at}, before {failed[-1].retry_at}")
@@ -121,8 +126,10 @@ class Attempts(Witness):
                 continue
             self.reached["I19 attempts with others waiting"] += 1
             earlier = due.position < story.due.position and due.fact.slot_at <= story.due.fact.slot_at
-            if earlier and not self._was_tried(other):
-                self.breach("I19", story.name, f"attempt {fact.attempt} began before {other.name}, due earlier, had its turn")
+            if earlier and (not self._was_tried(other) or isinstance(other.told[-1].fact, RateLimited)):
+                self.breach(
+                    "I19", story.name, f"attempt {fact.attempt} began before {other.name}, due earlier, had its turn"
+                )
 
     def _was_tried(self, story: Story, *, excepted: Told | None = None) -> bool:
         assert story.due is not None
@@ -130,7 +137,7 @@ class Attempts(Witness):
                    for each in story.since(story.due))  # fmt: skip
 
 
-def _settled(attempt: AttemptStarted, said: list[object]) -> bool:
+def _settled(attempt: AttemptStarted, said: Sequence[object]) -> bool:
     """Whether what was said since proves that the attempt shows nothing, or a person took it upon themselves (I12)."""
     unclear = next((each for each in said if isinstance(each, AttemptUnclear)), None)
     returned = any(isinstance(each, DeliveryReturned) and each.reason == "send_again" for each in said)

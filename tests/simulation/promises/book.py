@@ -46,7 +46,9 @@ class Breach:
     what: str
 
     def __str__(self) -> str:
-        return f"{self.promise} {self.story or '(the house)'} at {self.at:%m-%d %H:%M:%S}, #{self.position}: {self.what}"
+        return (
+            f"{self.promise} {self.story or '(the house)'} at {self.at:%m-%d %H:%M:%S}, #{self.position}: {self.what}"
+        )
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from events import PostTakenIn, Told
+from events import Draft, PostTakenIn, Told
 from services.chassis import codec
 from tests.simulation.promises.book import Book, Story, Witness
 
@@ -33,7 +33,9 @@ class Log(Witness):
         self._seen.append(told.id)
         self._versions[told.stream] += 1
         if told.version != self._versions[told.stream]:
-            self.breach("I3", told.story, f"{told.stream} has version {told.version} after {self._versions[told.stream] - 1}")
+            self.breach(
+                "I3", told.story, f"{told.stream} has version {told.version} after {self._versions[told.stream] - 1}"
+            )
         if told.id in self._ids:
             self.breach("I1", told.story, f"{told.id} stands twice, at {self._ids[told.id]} and {told.position}")
         self._ids[told.id] = told.position
@@ -69,14 +71,8 @@ def hash_of(log: list[Told], *more: Any) -> str:
     """The whole log, byte for byte."""
     digest = hashlib.sha256()
     for told in log:
-        digest.update(codec.encode(_draft(told)))
+        digest.update(codec.encode(Draft(told.id, told.fact, told.about)))
         digest.update(f"{told.stream} {told.version} {told.position} {told.recorded_at.isoformat()}".encode())
     for each in more:
         digest.update(repr(each).encode())
     return digest.hexdigest()
-
-
-def _draft(told: Told) -> Any:
-    from events import Draft
-
-    return Draft(told.id, told.fact, told.about)

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 class Outside(Witness):
     reaches = ("I10 posts sent more than once", "I11 calls", "I13 posts published", "I13 posts failed",
-               "I16 cancels granted", "I16 cancels refused while an attempt was open", "I19 calls in flight with others waiting",
-               )  # fmt: skip
+               "I16 cancels granted", "I16 cancels refused while an attempt was open",
+               "I19 calls in flight with others waiting")  # fmt: skip
 
     def __init__(self, house: House, book: Book) -> None:
         super().__init__(house, book)

@@ -64,7 +64,9 @@ class Standing(Witness):
         """Granted by what was said for it, or refused: one of the two, and in the end surely one."""
         streams, kind = self.house.disk._streams, type(ask.fact).__name__
         refused = streams.get(answer_stream(ask.id), ())
-        granted = [told for stream in of_the_post(ask) for told in streams.get(stream, ()) if told.about.cause == ask.id]
+        granted = [
+            told for stream in of_the_post(ask) for told in streams.get(stream, ()) if told.about.cause == ask.id
+        ]
         self.reached["I14 asks refused" if refused else "I14 asks answered"] += 1
         if not refused and not granted:
             self.breach("I14", ask.story, f"{kind} was never answered")
