@@ -221,8 +221,13 @@ async def test_an_answer_that_comes_while_somebody_begins_to_write_is_not_put_ov
         await asked.wait()
         await page.locator("summary", has_text="Edit").click()
         await page.get_by_label("Text").fill("Half a sentence")
-        async with page.expect_response("**/posts/acme.hiring-nurses"):
-            await held[0].continue_()
+        await page.evaluate(
+            "() => { window.over = new Promise((done) => "
+            "document.addEventListener('htmx:finally:request', () => setTimeout(done), {once: true})); }"
+        )
+        await held[0].continue_()
+        await page.evaluate("window.over")
+        await expect(page.get_by_label("Text")).to_be_visible()
         await expect(page.get_by_label("Text")).to_have_value("Half a sentence")
         await page.unroute("**/posts/acme.hiring-nurses")
         await page.keyboard.press("Escape")

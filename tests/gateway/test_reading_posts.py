@@ -70,8 +70,9 @@ async def test_pages_follow_each_other_without_a_gap_or_a_repeat_while_posts_com
 
 async def test_a_cursor_that_is_not_ours_is_named(week_owner):
     real = (await got(week_owner, "/v1/posts?limit=3"))["next_cursor"]
-    other = base64.urlsafe_b64encode(json.dumps(["turn", 1, "x"]).encode()).decode().rstrip("=")
-    for cursor in ("nonsense", "AAAA", real[:-2], real + "AA", other, "%00", "e30"):
+    wrong = (["turn", 1, "x"], ["newest", 2**63, "x"], ["newest", 1.5, "x"], ["newest", 1, "\0"])
+    made = [base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=") for each in wrong]
+    for cursor in ("nonsense", "AAAA", real[:-2], real + "AA", "%00", "e30", *made):
         body = await got(week_owner, f"/v1/posts?cursor={cursor}", 422)
         assert (body["code"], body["errors"][0]["field"]) == ("invalid", "cursor")
 

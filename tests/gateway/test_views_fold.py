@@ -15,7 +15,7 @@ from events import AccountChanged, PostCancelled, PostEdited, Told
 from events.production import Content
 from events.upcasts import UnknownShape
 from services.chassis.bells import BelledStore
-from services.gateway.views import fold, queue
+from services.gateway.views import fold, queue, rebuilding
 from services.gateway.views.fold import UnknownView, Views
 from services.gateway.views.view import table_of
 from tests.gateway.lives import MONDAY, lives
@@ -95,6 +95,54 @@ async def test_two_folding_the_same_log_at_once_fold_each_page_once(told, opened
     await asyncio.gather(one.catch_up(), two.catch_up(), one.rebuild("queue"), two.rebuild("timeline"))
     await asyncio.gather(one.catch_up(), two.catch_up())
     assert await hashes(one) == await hashes(two) == await folded_afresh(told)
+
+
+async def test_what_another_process_has_folded_is_stepped_over(told, opened, tmp_path):
+    """The second one still believes that it stands at the beginning; the position in the database says otherwise."""
+    url = f"sqlite:///{tmp_path}/views.db"
+    one, two = opened(url), opened(url)
+    await one.catch_up()
+    await two.catch_up()
+    assert two.position == one.position
+    assert await hashes(two) == await folded_afresh(told)
+
+
+async def test_what_happens_after_the_shadow_was_written_is_in_it_when_it_serves(told, opened, url, monkeypatch):
+    views = opened(url)
+    await views.catch_up()
+    story = (await views.rows(queue.table.select()))[0].key
+    write = rebuilding.write_shadow
+
+    async def and_then_something_happens(*args):
+        await write(*args)
+        await told.of_post("post", story, PostEdited(content=Content(text="after the shadow"), content_hash="x"))
+
+    monkeypatch.setattr(rebuilding, "write_shadow", and_then_something_happens)
+    answer = await views.rebuild("queue")
+    assert answer["position"] == await told.store.position()
+    assert (await views.post(story))["content"]["text"] == "after the shadow"
+    assert (await views.check("queue"))["equal"]
+
+
+async def test_a_shadow_that_was_overtaken_by_another_process_catches_up_first(told, opened, tmp_path, monkeypatch):
+    """A view never goes back: what it has shown once, it goes on showing."""
+    url = f"sqlite:///{tmp_path}/views.db"
+    views, other = opened(url), opened(url)
+    await views.catch_up()
+    await other.catch_up()
+    read_on, calls = rebuilding.Refolded.read_on, iter(range(100))
+
+    async def and_then_another_folds_on(self, store, **more):
+        changed = await read_on(self, store, **more)
+        if next(calls) == 2:  # the last look before the swap
+            await told.of_post("post", "acme.overtaking", PostCancelled())
+            await other.catch_up()
+        return changed
+
+    monkeypatch.setattr(rebuilding.Refolded, "read_on", and_then_another_folds_on)
+    answer = await views.rebuild("queue")
+    assert answer["position"] == other.position == await told.store.position()
+    assert next(calls) > 3, "it was overtaken, and looked once more"
 
 
 async def test_a_restart_goes_on_where_it_stood(told, opened, url):
