@@ -84,5 +84,6 @@ async def serving(gateway: Gateway, listener: socket.socket) -> AsyncIterator[No
             await running
         yield
     finally:
+        gateway.hang_up()
         server.should_exit = True
         await asyncio.wait([running], timeout=5)

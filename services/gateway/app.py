@@ -38,6 +38,10 @@ class Gateway:
         """What follows `/login?once=`: opens the page for whoever holds this key, once, within ten minutes."""
         return self.keys.once(key)
 
+    def hang_up(self) -> None:
+        """The house stops: feeds end by themselves, so that nobody has to be waited for or cut off."""
+        self.asgi.state.desk.ending.set()
+
 
 def build(
     chassis: Chassis,

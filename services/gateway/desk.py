@@ -5,6 +5,7 @@ A router factory takes the desk and nothing else, so that tests and production b
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -51,6 +52,8 @@ class Desk:
     seen_as: Callable[[str], str] = str
     metrics: Metrics = field(default_factory=Metrics)
     hooks: Hooks = field(default_factory=Hooks)
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the house stops: whoever listens is let go instead of cut off."""
 
     @property
     def store(self) -> BelledStore:

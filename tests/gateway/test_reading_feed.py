@@ -150,6 +150,15 @@ async def test_a_revoked_key_hears_no_more(server):
             await it.facts(1000)
 
 
+@pytest.mark.parametrize("query", ["", "?live=1"])
+async def test_a_house_that_stops_lets_everybody_go(server, query):
+    async with feed(server, await server.caller("owner"), query) as it:
+        await it.event()
+        server.gateway.hang_up()
+        with pytest.raises(EOFError):
+            await it.event()
+
+
 @pytest.mark.parametrize("wrong", ["-1", "now", "1.5", "9" * 30, "١"])
 async def test_a_position_that_is_none_is_named(server, wrong):
     owner = await server.caller("owner")

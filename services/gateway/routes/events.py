@@ -57,11 +57,11 @@ def position_of(text: str | None) -> int | None:
 async def seen(desk: Desk, by: Principal, after: int) -> AsyncGenerator[list[Told], None]:
     """What is new for this asker, page by page; nothing in it means that nothing came for as long as a heartbeat.
 
-    A key that is revoked ends it, and so does a client that leaves: then the bell goes back.
+    A key that is revoked ends it, a house that stops, and a client that leaves: then the bell goes back.
     """
     bell, quiet_since = desk.store.bell(FACTS), desk.clock.elapsed()
     try:
-        while True:
+        while not desk.ending.is_set():
             bell.clear()
             page = await desk.store.tail(after, PAGE)
             own = seen_by(by, page)
@@ -73,7 +73,7 @@ async def seen(desk: Desk, by: Principal, after: int) -> AsyncGenerator[list[Tol
             if page:
                 after = page[-1].position
             else:
-                await desk.clock.nap(LOOK_EVERY_S, bell)
+                await desk.clock.nap(LOOK_EVERY_S, bell, desk.ending)
     finally:
         desk.store.let_go(bell)
 
