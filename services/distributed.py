@@ -1,6 +1,7 @@
 """One service in a process of its own, on PostgreSQL and a broker that all of them share (D15).
 
 Publishers and collectors share their work by claims; a second scheduler or gateway is safe and takes over by itself.
+What only one of the services needs is imported where that one is started.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import contextlib
 import signal
 from collections.abc import Callable
 
-from services.around import THE_FEED, Around
 from services.chassis import telemetry
 from services.chassis.bells import BelledStore
 from services.chassis.doorbell import Doorbell
@@ -18,13 +18,10 @@ from services.chassis.egress import Egress
 from services.chassis.house_time import LateClock, clock_of, database_clock
 from services.chassis.opening import open_store
 from services.chassis.relay import Relay
-from services.chassis.service import Chassis, Part
+from services.chassis.service import Chassis, Part, Service
 from services.chassis.settings import Settings
 from services.chassis.topology import Topology, replicas_for
 from services.chassis.vault import Vault, vault_key
-from services.gateway.app import Gateway
-from services.gateway.views.fold import Views
-from services.scheduler.edge import Edge
 from services.serving import connected, listening, serving
 from services.system import System, holder, hosts, new_id, outside_of
 
@@ -70,30 +67,34 @@ async def _start(
     parts: list[Part] = [relay, Doorbell(store, address, clock=clock)]
     match name:
         case "scheduler":
+            from services.scheduler.edge import Edge
+
             service = system.scheduler(lambda intake: Edge(address, intake, clock=clock))
         case "publisher":
             service = system.publisher(settings.lanes)
         case "collector":
             service = system.collector()
         case _:
-            around = Around(chassis, address)
-            around.watch_part(THE_FEED, relay)
-            gateway = await _gateway(settings, system, around, stack, said)
-            service = gateway.service
+            service = await _gateway(settings, system, relay, stack, said)
     said(f"the {name} runs")
     return [service, *parts]
 
 
 async def _gateway(
-    settings: Settings, system: System, around: Around, stack: contextlib.AsyncExitStack, said: Callable[[str], None]
-) -> Gateway:
+    settings: Settings, system: System, relay: Relay, stack: contextlib.AsyncExitStack, said: Callable[[str], None]
+) -> Service:
+    from services.around import THE_FEED, Around
+    from services.gateway.views.fold import Views
+
     listener = stack.enter_context(listening(settings.host, settings.port))
     page = f"http://{settings.host}:{listener.getsockname()[1]}"
     views = Views(system.chassis.store, settings.database, clock=system.chassis.clock)
     stack.push_async_callback(views.close)
+    around = Around(system.chassis, str(settings.nats_url))
     gateway = system.gateway(views, public_url=lambda: settings.public_url or page, hooks=around.hooks)
+    around.watch_part(THE_FEED, relay)
     around.watch(gateway.service)
     around.watch_views(views)
     await stack.enter_async_context(serving(gateway, listener))
     said(f"page and API at {page}")
-    return gateway
+    return gateway.service

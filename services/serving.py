@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
 
 import nats
 import nats.errors
@@ -13,7 +14,9 @@ import uvicorn
 from nats.aio.client import Client as Nats
 
 from services.chassis.broker import BrokerFailed
-from services.gateway.app import Gateway
+
+if TYPE_CHECKING:
+    from services.gateway.app import Gateway
 
 FIRST_ANSWER_S = 5.0
 """A broker that has not answered by then is not there, and a start says so."""

@@ -2,7 +2,7 @@
 
     command.py -> embedded.py -> system.py -> every app
 
-Nobody else imports an app.
+Nobody else imports an app. Each is imported when it is built, so that a process holds the service it runs and no other.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from events.channels import channel_of
 from services.channels.adapter import AdapterModule, Client, Credential, Http
@@ -24,12 +24,11 @@ from services.chassis.egress import Egress
 from services.chassis.service import Chassis, Part, Service
 from services.chassis.settings import SERVICES, Settings, SettingsWrong
 from services.chassis.vault import Vault
-from services.collector import app as collector
-from services.gateway import app as gateway
-from services.gateway.views.fold import Views
-from services.publisher import app as publisher
-from services.scheduler import app as scheduler
-from services.scheduler.intake import Intake
+
+if TYPE_CHECKING:
+    from services.gateway.app import Gateway
+    from services.gateway.views.fold import Views
+    from services.scheduler.intake import Intake
 
 __all__ = ["SERVICES", "Outside", "System", "clients", "holder", "hosts", "new_id", "outside_of"]
 
@@ -61,10 +60,14 @@ class System:
     outside: Outside
 
     def scheduler(self, edge: Callable[[Intake], Part] | None = None) -> Service:
-        return scheduler.build(self.chassis, edge=edge)
+        from services.scheduler import app
+
+        return app.build(self.chassis, edge=edge)
 
     def publisher(self, lanes: int = 64) -> Service:
-        return publisher.build(
+        from services.publisher import app
+
+        return app.build(
             self.chassis,
             adapters=self.outside.adapters,
             http_for=self.outside.http_for,
@@ -73,15 +76,19 @@ class System:
         )
 
     def collector(self) -> Service:
-        return collector.build(
+        from services.collector import app
+
+        return app.build(
             self.chassis,
             adapters=self.outside.adapters,
             http_for=self.outside.http_for,
             open_credential=self.outside.open_credential,
         )
 
-    def gateway(self, views: Views, *, public_url: Callable[[], str], **hooks: Any) -> gateway.Gateway:
-        return gateway.build(
+    def gateway(self, views: Views, *, public_url: Callable[[], str], **hooks: Any) -> Gateway:
+        from services.gateway import app
+
+        return app.build(
             self.chassis,
             adapters=self.outside.adapters,
             http_for=self.outside.http_for,
