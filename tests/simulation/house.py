@@ -46,6 +46,8 @@ from tests.simulation.wiring import services_of
 
 T = TypeVar("T")
 
+EARLY = timedelta(days=2)
+"""A first look around, while most posts still wait for their slot."""
 DRAIN = timedelta(days=30)
 LOOK_ROUND = timedelta(hours=8)
 A_MINUTE = timedelta(minutes=1)
@@ -113,15 +115,21 @@ class House:
             self._set_back(what["services"], what["by"])
         elif kind in POINTS or kind == "pause":
             self.faults.arm(Armed(kind, what["point"], what["passed"], frozenset(what["words"]), what["lasts"]))
-        elif kind in OF_PEOPLE:
+        else:
+            do = self.people.do if kind in OF_PEOPLE else self._turn_weather
             if moment := what.get("moment"):
                 self.faults.arm(Armed(kind, moment["point"], moment["passed"], frozenset(moment["words"]),
-                                      do=lambda story: self.people.do(trouble, story)))  # fmt: skip
+                                      do=lambda story: do(trouble, story)))  # fmt: skip
             else:
-                self.people.do(trouble)
-        else:
-            asked = {name: value for name, value in what.items() if name != "channel"}
-            self.world.begin(what["channel"], Asked.model_validate({"kind": trouble.kind_of_weather, **asked}))
+                do(trouble)
+
+    def _turn_weather(self, trouble: Trouble, story: str = "") -> None:
+        """Over a channel drawn beforehand, or over the one that a post is just on its way to."""
+        asked = {name: value for name, value in trouble.what.items() if name not in ("channel", "moment")}
+        channel = trouble.what["channel"]
+        if story in self.book.stories:
+            asked["account"], channel = self.connection_of(story).split(".")[:2]
+        self.world.begin(channel, Asked.model_validate({"kind": trouble.kind_of_weather, **asked}))
 
     def _set_back(self, services: Sequence[str], by: int) -> None:
         """Everybody is killed, and whoever comes next has read less than those before (I7, I8)."""
@@ -169,6 +177,7 @@ class House:
         self.crowded_flights += any(row["connection"] == connection for row in self.rows("ready"))
 
     def land(self, connection: str, life: Life) -> None:
+        self.crowded_flights += any(row["connection"] == connection for row in self.rows("ready"))
         self.flights[connection].remove(life)
 
     def called(self, call: Call) -> None:
@@ -240,9 +249,10 @@ class House:
         self.people.move_in()
         for _ in range(2 if self.plan.shared else 1):
             self.begin_life()
-        await self._until(self.plan.until)
-        for witness in self.witnesses:
-            witness.half_time()
+        for moment in (self.plan.start + EARLY, self.plan.until):
+            await self._until(moment)
+            for witness in self.witnesses:
+                witness.half_time()
         self._heal()
         last = self.plan.until + DRAIN
         while self.clock.now() < last and not self._all_ended():

@@ -20,6 +20,8 @@ BEGINNINGS = (datetime(2026, 10, 19, tzinfo=UTC), datetime(2026, 11, 23, tzinfo=
               datetime(2027, 3, 22, tzinfo=UTC))  # fmt: skip
 """Three of four fortnights hold a change of the clocks somewhere (S19)."""
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+SENT_AT, SENT_LATE = (5, 5, 700, 2000, 4000), 19_800
+"""Minutes: most posts have had their seven days within the fortnight; a few are still in the queue when it ends."""
 BUCKETS = ("customer-stories", "how-to", "news", None)
 
 
@@ -32,6 +34,14 @@ class Message:
     sent_at: datetime
     delivered_at: tuple[datetime, ...]
     fit: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Several posts of one connection are wanted at this very minute."""
+
+    connection: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,7 @@ class Plan:
     accounts: Sequence[AccountDocument]
     appears_at: Mapping[str, datetime]
     connections: Mapping[str, datetime]
+    crowd: Crowd
     messages: Sequence[Message]
     troubles: Sequence[Trouble] = ()
 
@@ -68,6 +79,7 @@ def plan_of(seed: int) -> Plan:
     names = ("acme", "birch", "cedar")[: random.choice((2, 2, 3))]
     connections = tuple(f"{random.choice(names)}.{channel}" for channel in ("linkedin", "x", "blog"))
     late = {name: start + timedelta(hours=random.choice((0, 0, 0, 0, 1, 30))) for name in names}
+    crowd = Crowd(random.choice(connections), start + timedelta(hours=random.randrange(6, 90)))
     plan = Plan(
         seed=seed,
         start=start,
@@ -81,7 +93,8 @@ def plan_of(seed: int) -> Plan:
         appears_at=late,
         connections={name: max(late[name.split(".")[0]], start + timedelta(hours=random.choice((0, 0, 0, 0, 40))))
                      for name in connections},
-        messages=_messages(random, start, names, connections),
+        crowd=crowd,
+        messages=_messages(random, start, names, connections, crowd),
     )  # fmt: skip
     return replace(plan, troubles=troubles(random, plan))
 
@@ -109,17 +122,20 @@ def _times(random: Random) -> list[str]:
     return [f"{random.randrange(24):02}:{random.choice((0, 15, 30)):02}" for _ in range(random.randrange(1, 4))]
 
 
-def _messages(random: Random, start: datetime, names: Sequence[str], connections: Sequence[str]) -> list[Message]:
+def _messages(
+    random: Random, start: datetime, names: Sequence[str], connections: Sequence[str], crowd: Crowd
+) -> list[Message]:
     messages: list[Message] = []
-    crowded, crowd = random.choice(connections), start + timedelta(hours=random.randrange(6, 90))
     for number in range(random.randrange(6, 10)):
         account, channel = random.choice(connections).split(".")
-        post, sent_at = f"sim-{channel}-{number}", start + timedelta(minutes=random.choice((5, 5, 700, 2000, 4000)))
+        post, sent_at = f"sim-{channel}-{number}", start + timedelta(minutes=random.choice(SENT_AT))
+        if random.random() < 0.02:
+            sent_at = start + timedelta(minutes=SENT_LATE)
         sent_at += timedelta(seconds=random.randrange(1800))
         data = _post(random, post, account, channel, sent_at)
-        if f"{account}.{channel}" == crowded and random.random() < 0.4:
+        if f"{account}.{channel}" == crowd.connection and random.random() < 0.5:
             # Exactly at the same minute: they go out one after the other, in order (S3, I19).
-            data |= {"exactly_at": crowd.isoformat(), "not_before": None}
+            data |= {"exactly_at": crowd.at.isoformat(), "not_before": None}
         messages.append(_message(random, post, _event(random, data), sent_at))
         if random.random() < 0.1:
             other = {**data, "text": f"{data['text']} It was changed."}

@@ -45,7 +45,8 @@ def _concerns(told: Told, stories: set[str], connections: set[str]) -> bool:
 
 
 def _said(told: Told) -> str:
-    words = [f"{name}={str(value)[:FIELD_MAX]}" for name, value in told.fact if name not in LONG and value not in NOTHING]
+    shown = [(name, value) for name, value in told.fact if name not in LONG and value not in NOTHING]
+    words = [f"{name}={str(value)[:FIELD_MAX]}" for name, value in shown]
     said = f"{type(told.fact).__name__}({', '.join(words)})"
     return f"#{told.position:<4} {told.about.actor:>10}: {said} on {told.stream}, after {told.about.cause}"
 

@@ -58,7 +58,16 @@ def troubles(random: Random, plan: Plan) -> list[Trouble]:
         if random.random() < 0.5:
             at = plan.start + timedelta(minutes=random.randrange(5, 3000))
         found.append(Trouble(at, kind, _what(random, kind, plan)))
+    if random.random() < 0.2:
+        found.append(_slow_crowd(random, plan))
     return sorted(found, key=lambda each: each.at)
+
+
+def _slow_crowd(random: Random, plan: Plan) -> Trouble:
+    """Just when several posts of one connection come due, its channel takes its time."""
+    account, channel = plan.crowd.connection.split(".")
+    slow = {"times": 3, "hold_ms": random.choice((9_000, 14_000, 19_500))}
+    return Trouble(plan.crowd.at - timedelta(minutes=1), "slow", {"channel": channel, "account": account, **slow})
 
 
 def _what(random: Random, kind: str, plan: Plan) -> dict[str, Any]:
@@ -93,7 +102,9 @@ def _what(random: Random, kind: str, plan: Plan) -> dict[str, Any]:
             return {"number": random.randrange(100), "account": random.choice(plan.accounts).id,
                     "cap": random.choice((1, 2, 5)), "zone": zone}  # fmt: skip
         case _:
-            return {"channel": channel, "account": connection.split(".")[0], **_weather(random, kind)}
+            moment = {"point": "append_after", "words": ("PostDue",), "passed": random.randrange(4)}
+            return {"channel": channel, "account": connection.split(".")[0], **_weather(random, kind),
+                    "moment": moment if random.random() < 0.4 else None}  # fmt: skip
 
 
 def _gone(random: Random) -> timedelta:

@@ -125,11 +125,16 @@ class Attempts(Witness):
             if other is story or due is None or not isinstance(due.fact, PostDue) or other.open:
                 continue
             self.reached["I19 attempts with others waiting"] += 1
-            earlier = due.position < story.due.position and due.fact.slot_at <= story.due.fact.slot_at
+            earlier = due.position < story.due.position and self._came_before(due.fact, story.due.fact)
             if earlier and (not self._was_tried(other) or isinstance(other.told[-1].fact, RateLimited)):
                 self.breach(
                     "I19", story.name, f"attempt {fact.attempt} began before {other.name}, due earlier, had its turn"
                 )
+
+    def _came_before(self, due: PostDue, other: PostDue) -> bool:
+        """By the slot. At one instant by the log, unless an edit kept its turn or two processes listened at once."""
+        same_instant_counts = other.round == 1 and not self.house.plan.shared
+        return due.slot_at < other.slot_at or (due.slot_at == other.slot_at and same_instant_counts)
 
     def _was_tried(self, story: Story, *, excepted: Told | None = None) -> bool:
         assert story.due is not None
