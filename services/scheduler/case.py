@@ -60,13 +60,13 @@ async def read_case(store: Store, story: str) -> Case | None:
         return None
     everything = sorted([*told, *delivery], key=lambda each: each.position)
     state = reduce(post.evolve, (each.fact for each in everything), post.initial)
-    approved = not state.gated or approved_hash(await store.read(approval_stream(story))) == state.content_hash
+    approved = not state.gated or state.content_hash in approved_hashes(await store.read(approval_stream(story)))
     return Case(story, state, len(told), len(delivery), told[0].position, everything[-1], approved)
 
 
-def approved_hash(told: Sequence[Told]) -> str | None:
-    """The content that was approved last, whatever became of it since."""
-    return next((each.fact.content_hash for each in reversed(told) if isinstance(each.fact, ApprovalGiven)), None)
+def approved_hashes(told: Sequence[Told]) -> set[str]:
+    """Every content that was approved. Approving an older one as well takes nothing back from the one that stands."""
+    return {each.fact.content_hash for each in told if isinstance(each.fact, ApprovalGiven)}
 
 
 def thread(told: Sequence[Told]) -> list[Comment]:

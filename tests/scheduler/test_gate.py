@@ -157,3 +157,17 @@ async def test_a_gated_post_for_a_channel_that_is_not_connected_is_held_once_app
     await house.connect("acme.facebook")
     await house.settle()
     assert isinstance(await house.last("film"), PostScheduled)
+
+
+async def test_approving_an_older_content_as_well_takes_nothing_back():
+    """Found by the simulation: the post was held until its channel came, and stayed held when it was there."""
+    house = House()
+    await house.account(approval={"required": True})
+    await house.settle()
+    await house.send(message())
+    await house.until(TEN)
+    await approve(house)
+    await approval(house, ApprovalGiven(content_hash="an-older-content"))
+    await house.connect(LINKEDIN)
+    await house.settle()
+    assert isinstance(await house.last(), PostScheduled)
