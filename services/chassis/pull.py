@@ -25,7 +25,8 @@ REST_S = 1.0
 BYTES_MAX = 16 * 2**20
 """So much is on its way at once, however many messages that are (I39)."""
 _OVER = (StatusCode.NO_MESSAGES, StatusCode.REQUEST_TIMEOUT)
-_FULL = "Message Size Exceeds MaxBytes"
+_WELL = ("Message Size Exceeds MaxBytes", "Batch Completed")
+"""How the broker ends a request that bounds its bytes: both are a 409, and neither is trouble."""
 
 
 class Pull:
@@ -97,7 +98,7 @@ class Pull:
             self._asked = max(0, self._asked - 1)
         else:
             self._asked = 0
-            if status not in _OVER and headers.get(Header.DESCRIPTION.value) != _FULL:
+            if status not in _OVER and headers.get(Header.DESCRIPTION.value) not in _WELL:
                 self._unwell()
         self._came.set()
 

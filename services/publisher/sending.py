@@ -190,6 +190,6 @@ def _fence(line: Row) -> tuple[str, int]:
 
 
 def renewed(line: Row, until: datetime) -> Append:
-    """The lane is alive and still has its line."""
-    where = {"connection": line["connection"], "epoch": line["epoch"]}
+    """The lane is alive and still has its line; one it has let go meanwhile stays free."""
+    where = {"connection": line["connection"], "epoch": line["epoch"], "holder": line["holder"]}
     return Append(fence=_fence(line), rows=[Change(LINE, where, {"lease_until": until})])

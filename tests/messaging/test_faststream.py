@@ -260,6 +260,7 @@ async def test_what_has_come_is_handed_out_at_once_and_no_more_than_was_asked_fo
             assert 0 < len(batch) <= 10
             found += [message.data for message in batch]
         assert found == [b"%d" % number for number in range(25)]
+        assert not pull.doubt.is_set()  # a full batch is no trouble, and the next one is asked for at once
         with pytest.raises(NatsTimeout):
             await pull.fetch(9)  # the rest of a batch: there is none
 

@@ -261,6 +261,27 @@ async def test_a_renewed_lease_keeps_the_line(house):
     await house.settle()
 
 
+async def test_a_renewal_that_comes_after_the_line_was_let_go_leaves_it_free(house):
+    """Else nobody could take the line until that lease had run out."""
+    channel, append = house.channels["linkedin"], house.store.append
+    channel.gate.clear()
+    await house.due()
+    await house.hear()
+    await house.lanes.step()
+    await channel.called.wait()
+
+    async def slow(renewal):
+        house.store.append = append
+        channel.gate.set()
+        await house.lanes.quiet()
+        return await append(renewal)
+
+    house.store.append = slow
+    await house.lanes.renew()
+    [line] = await house.store.pick(Pick(LINE))
+    assert (line["holder"], line["lease_until"]) == (None, None)
+
+
 async def test_a_lane_that_lost_its_line_is_cut(house):
     """I19: inside one process the task is cancelled, and its socket with it."""
     channel = house.channels["linkedin"]
