@@ -6,16 +6,22 @@ from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 
 import structlog
 
-from events import Told
+from events import EVERY_FACT, Fact, Told
 from services.gateway.views.view import Document, View
 
 log = structlog.get_logger("views")
 
 
-def heard(view: View, page: Iterable[Told]) -> Sequence[Told]:
+def heard(view: View, page: Sequence[Told]) -> Sequence[Told]:
     """The facts of a page that this view folds."""
     hears = view.hears
-    return [told for told in page if hears is None or type(told.fact) in hears]
+    return page if hears is None else [told for told in page if type(told.fact) in hears]
+
+
+def heard_by_any(views: Iterable[View]) -> frozenset[type[Fact]]:
+    """What at least one of these views folds."""
+    every = frozenset(EVERY_FACT.values())
+    return frozenset().union(*(every if view.hears is None else view.hears for view in views))
 
 
 def concerned(view: View, facts: Iterable[Told]) -> set[str]:

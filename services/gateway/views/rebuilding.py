@@ -16,10 +16,10 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import Connection, Table, inspect, select, text
 
-from events import Told
+from services.chassis import codec
 from services.chassis.bells import BelledStore
 from services.gateway.views import keeping
-from services.gateway.views.folding import fold, heard
+from services.gateway.views.folding import fold, heard, heard_by_any
 from services.gateway.views.keeping import Keep
 from services.gateway.views.view import Document, View, row_of, unpacked
 
@@ -45,17 +45,20 @@ class Refolded:
         """To the end of the log, or up to a position; which keys of each view that has changed."""
         changed: dict[str, set[str]] = {view.table.name: set() for view in self.views}
         while upto is None or self.position < upto:
-            page = await store.tail(self.position, PAGE if upto is None else min(PAGE, upto - self.position))
+            page = await store.lines(self.position, PAGE if upto is None else min(PAGE, upto - self.position))
             if not page:
                 break
             self._take(page, changed)
         return changed
 
-    def _take(self, page: Sequence[Told], changed: dict[str, set[str]]) -> None:
+    def _take(self, page: Sequence[codec.Line], changed: dict[str, set[str]]) -> None:
+        """Most facts of a log concern no single view, and what nobody hears is not decoded."""
+        hears = heard_by_any(self.views)
+        told = [codec.decode(*line) for line in page if codec.known(line.topic)[0] in hears]
         for view in self.views:
             name = view.table.name
-            changed[name] |= fold(view, self.documents[name], heard(view, page))
-        self.position, self.fact = page[-1].position, page[-1].id
+            changed[name] |= fold(view, self.documents[name], heard(view, told))
+        self.position, self.fact = page[-1].position, codec.id_of(page[-1].state)
 
 
 @dataclass(frozen=True, slots=True)
