@@ -209,6 +209,12 @@ class House:
         told = (each.fact for each in self.book.stories[story].told)
         return reduce(post.evolve, told, post.initial).phase
 
+    def unheard(self, story: str) -> bool:
+        """Its slot has come, and the publisher has not read of it yet."""
+        due = self.book.stories[story].due
+        read = next((int(str(row["position"])) for row in self.rows("checkpoint") if row["service"] == "publisher"), 0)
+        return due is not None and due.position > read
+
     def awaits_approval(self, story: str) -> bool:
         told = self.facts_of(story)
         content = next(
