@@ -34,7 +34,7 @@ class Standing(Witness):
         phase = house.phase_of(name)
         if waiting and waiting["waits_for"] == "desk":
             return "for a slot" if f"plan-{connection}" in alarms else ""
-        if phase == "due" and house.unheard(story):
+        if phase == "due" and house.unheard(name):
             return "in line"
         if phase == "scheduled":
             return "for a slot" if f"due-{connection}/{name}" in alarms else ""
