@@ -21,16 +21,18 @@ GROUP_MAX = 1000
 class Grouped(Generic[Asked, Answered]):
     """`commit` runs in one thread of its own: a group in, one answer or exception for each member out.
 
-    `then` is told of them before the callers are.
+    `first` is told of the group before it is written, `then` of the answers before the callers are.
     """
 
     def __init__(
         self,
         commit: Callable[[Sequence[Asked]], Sequence[Answered | Exception]],
         thread: str,
+        *,
+        first: Callable[[Sequence[Asked]], None] = lambda group: None,
         then: Callable[[Sequence[Asked], Sequence[Answered | Exception]], None] = lambda group, answers: None,
     ) -> None:
-        self._commit, self._then = commit, then
+        self._commit, self._first, self._then = commit, first, then
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=thread)
         self._waiting: list[tuple[Asked, asyncio.Future[Answered]]] = []
         self._writer: asyncio.Task[None] | None = None
@@ -54,6 +56,7 @@ class Grouped(Generic[Asked, Answered]):
             group, self._waiting = self._waiting[:GROUP_MAX], self._waiting[GROUP_MAX:]
             members = [asked for asked, _ in group]
             answers: Sequence[Answered | Exception]
+            self._first(members)
             try:
                 answers = await loop.run_in_executor(self._thread, self._commit, members)
             except Exception as error:

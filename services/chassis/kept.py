@@ -1,12 +1,13 @@
 """What the only writer of a log keeps at hand: its last facts, and the streams lately written or read.
 
 Nobody else can have moved a stream, so what is here is what stands in the log; only so much of it is kept (D4).
+While a group is written its streams are not at hand: others may see in the file already what is not told here yet.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from events import Told
 
@@ -24,6 +25,15 @@ class Kept:
         self._recent: list[Told] = []
         self._streams: OrderedDict[str, list[Told]] = OrderedDict()
         self._room = STREAMS_MAX
+        self._moving: frozenset[str] = frozenset()
+
+    def writing(self, streams: Iterable[str]) -> None:
+        """These streams are being written; until `told` they are read from the file."""
+        self._moving = frozenset(streams)
+
+    def told(self) -> None:
+        """Whatever was written is known here."""
+        self._moving = frozenset()
 
     def written(self, told: Sequence[Told]) -> None:
         """These facts stand in the log now; those of a repeated append stood there before."""
@@ -44,13 +54,15 @@ class Kept:
 
     def stream(self, name: str) -> list[Told] | None:
         """All of it, or None when it is not at hand."""
-        if (told := self._streams.get(name)) is None:
+        if name in self._moving or (told := self._streams.get(name)) is None:
             return None
         self._streams.move_to_end(name)
         return list(told)
 
     def read(self, name: str, told: list[Told]) -> list[Told]:
         """A stream as it has just been read from the file."""
+        if name in self._moving:
+            return told
         self._hold(name, told)
         self._make_room()
         return list(told)

@@ -51,7 +51,9 @@ class SqliteStore:
         self._recorder.prepare()
         self._reader, self._near = _reader(path), _reader(path)
         self._reading = ThreadPoolExecutor(max_workers=1, thread_name_prefix="log-reader")
-        self._writing: Grouped[Asked | Claim, Any] = Grouped(self._commit, "log-writer", then=self._keep)
+        self._writing: Grouped[Asked | Claim, Any] = Grouped(
+            self._commit, "log-writer", first=self._to_be_written, then=self._keep
+        )
         self._kept = Kept(self._recorder.last_position())
         self._recorded_at = self._last_recorded_at()
         self.on_append: list[Callable[[int], None]] = []
@@ -79,6 +81,10 @@ class SqliteStore:
         found: Sequence[Row] = await self._writing.ask(claim)
         return found
 
+    def _to_be_written(self, group: Sequence[Asked | Claim]) -> None:
+        """From here on the file may say more than what is kept at hand, and readers of the file may see it."""
+        self._kept.writing(say.stream for asked in group if isinstance(asked, Asked) for say in asked.append.says)
+
     def _keep(self, group: Sequence[Asked | Claim], answers: Sequence[Any]) -> None:
         """Before anybody is answered, so that whoever was answered reads what it wrote."""
         for asked, answer in zip(group, answers, strict=True):
@@ -88,6 +94,7 @@ class SqliteStore:
                 self._kept.clear()
             elif isinstance(asked, Asked) and not isinstance(answer, Exception):
                 self._kept.written(answer)
+        self._kept.told()
 
     def _commit(self, group: Sequence[Asked | Claim]) -> Sequence[Any]:
         """One transaction for the whole group, in the writer's thread; members are answered in order."""

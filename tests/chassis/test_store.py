@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from events import About, Draft, PostCancelled, PostEdited
 from events.production import Content
 from services.chassis import codec
+from services.chassis.opening import open_store
 from services.chassis.rows import ALARM, LINE, READY, Change, Claim, Drop, Pick, Put
 from services.chassis.store import Append, CheckpointMoved, FenceLost, Read, Say, StreamMoved
 
@@ -255,3 +257,32 @@ async def test_somebody_who_listens_hears_of_every_append(store):
     await store.append(Append([say("post-a", 0, "f1")]))
     await store.append(Append([say("post-a", 1, "f2", "f3")]))
     assert heard == [1, 3]
+
+
+async def test_a_fact_that_is_seen_in_the_file_is_in_its_stream_as_well(wall, tmp_path):
+    """Between the commit and the moment its writer hears of it, a reader of the file sees the fact: one who then read
+    the stream as it was before took it for nothing, and a due post waited for ever."""
+    address = f"sqlite:///{tmp_path}/log.db"
+    earlier = open_store(address, wall.now)
+    await earlier.append(Append([say("post-acme.one", 0, "f1")]))
+    await earlier.close()
+    store = open_store(address, wall.now)
+    committed, heard, commit = asyncio.Event(), threading.Event(), store._writing._commit
+    loop = asyncio.get_running_loop()
+
+    def and_wait(group):
+        answers = commit(group)
+        loop.call_soon_threadsafe(committed.set)
+        heard.wait(10)
+        return answers
+
+    store._writing._commit = and_wait
+    assert len(await store.read("post-acme.one")) == 1
+    writing = asyncio.create_task(store.append(Append([say("post-acme.one", 1, "f2")])))
+    await committed.wait()
+    assert [told.id for told in await store.tail(0)] == ["f1", "f2"]
+    assert [told.id for told in await store.read("post-acme.one")] == ["f1", "f2"]
+    heard.set()
+    await writing
+    assert [told.id for told in await store.read("post-acme.one")] == ["f1", "f2"]
+    await store.close()
