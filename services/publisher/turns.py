@@ -51,12 +51,13 @@ def join(joining: Joining, lines: Sequence[Row], turn: int) -> list[Write]:
     mine = next((line for line in lines if line["connection"] == due.connection), None)
     last = max(turn, _whole(mine["last_turn"])) if mine else turn
     line = {"connection": due.connection, "account": account_of(due.connection), "channel": channel_of(due.connection)}
-    head = {} if mine and mine["head_turn"] is not None else {"head_turn": turn}
     return [
         Put(READY, ready_row(joining, turn)),
         # Epochs only rise: a line that is already there keeps its own.
         Put(LINE, {**line, "epoch": 0}, over=False),
-        Change(LINE, {"connection": due.connection}, {"last_turn": last, "joined": joining.mark, **head}),
+        Change(LINE, {"connection": due.connection}, {"last_turn": last, "joined": joining.mark}),
+        # Whether the line is closed is asked as this is written: a lane may have closed it since we looked.
+        Change(LINE, {"connection": due.connection, "head_turn": None}, {"head_turn": turn}),
     ]
 
 

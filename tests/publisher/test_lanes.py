@@ -24,7 +24,7 @@ from events import (
 )
 from events.subjects import answer_stream, asking_stream, connection_stream, house_stream, post_stream
 from services.channels.outcome import Absent, Found, Limited, LookFailed, Refused, Unavailable, Unclear
-from services.chassis.rows import ALARM, LINE, READY, Pick
+from services.chassis.rows import ALARM, LINE, READY, Pick, Put
 from tests.publisher.house import House
 from tests.publisher.posts import BLOG, HOUR, LINKEDIN, MARKER, MINUTE, NINE, SECOND, STORY
 
@@ -591,6 +591,28 @@ async def test_a_post_that_joins_while_the_line_is_let_go_is_not_forgotten(house
 
     await house.due()
     house.interrupt(PostPublished, joins)
+    await house.settle()
+    assert await house.story(OTHER) == ["AttemptStarted", "PostPublished"]
+
+
+async def test_a_post_whose_line_closes_while_it_joins_is_not_forgotten(house):
+    """The other way about: the lane is done before what was decided on an open line is written."""
+    channel, append = house.channels["linkedin"], house.store.append
+    channel.gate.clear()
+    await house.due()
+    await house.hear()
+    await house.lanes.step()
+    await channel.called.wait()
+
+    async def late(asked):
+        if any(isinstance(write, Put) and write.row.get("story") == OTHER for write in asked.rows):
+            house.store.append = append
+            channel.gate.set()
+            await house.lanes.quiet()
+        return await append(asked)
+
+    await house.due(OTHER)
+    house.store.append = late
     await house.settle()
     assert await house.story(OTHER) == ["AttemptStarted", "PostPublished"]
 
