@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from tests.bench.rows import alarms, append, append_postgres, claims, http, relay
+import structlog
+
+from tests.bench.rows import alarms, append, append_postgres, claims, http, intake, rebuild, relay
 from tests.bench.table import measure, show, write
 
-FILES = {each.__name__.rpartition(".")[2]: each.ROWS for each in (append, append_postgres, relay, http, alarms, claims)}
+FILES = {
+    each.__name__.rpartition(".")[2]: each.ROWS
+    for each in (append, append_postgres, intake, relay, http, alarms, claims, rebuild)
+}
 
 
 async def main(wanted: list[str]) -> int:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     started = time.monotonic()
     results = []
     for name in wanted or FILES:
