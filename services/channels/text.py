@@ -6,6 +6,7 @@ points weigh 1 and all others 2, a whole emoji 2, every address 23. The other ch
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import cache
 
@@ -23,8 +24,8 @@ _GLUED = regex.compile(r"[^\x00-\x7f](?=https?://)", regex.IGNORECASE)
 """Scripts without spaces write an address right behind a letter; it is one all the same."""
 _AFTER_PATH = regex.compile(r"(?<=[^/:]/.*)[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\u3000-\u303f\uff00-\uffef]")
 """Where X lets the path of an address end although no space follows."""
-_WORD = regex.compile(r"\S+")
-_MAYBE_ADDRESS = regex.compile(r"(?:[.:]|//)\S")
+_WORD = re.compile(r"\S+")
+_MAYBE_ADDRESS = re.compile(r"(?:[.:]|//)\S")
 _GRAPHEME = regex.compile(r"\X")
 _EMOJI = regex.compile(r"\p{Emoji_Presentation}|\p{Extended_Pictographic}\ufe0f|[\U0001F1E6-\U0001F1FF]|\ufe0f?\u20e3")
 

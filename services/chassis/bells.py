@@ -76,6 +76,9 @@ class BelledStore:
     async def read(self, stream: str) -> Sequence[Told]:
         return await self._store.read(stream)
 
+    async def read_all(self, streams: Sequence[str]) -> Sequence[Sequence[Told]]:
+        return await self._store.read_all(streams)
+
     async def fold(self, stream: str, decider: Any) -> tuple[Any, int]:
         return await self._store.fold(stream, decider)
 

@@ -91,6 +91,9 @@ class PostgresRecorder(PostgresApplicationRecorder):
             chosen + " WHERE originator_id = %s AND originator_version > %s AND originator_version <= %s"
             " ORDER BY originator_version"
         ).format(**names)
+        self.of_streams = SQL(
+            chosen + " WHERE originator_id = ANY(%s) ORDER BY originator_id, originator_version"
+        ).format(**names)
         self.above = SQL(chosen + " WHERE notification_id > %s ORDER BY notification_id LIMIT %s").format(**names)
 
     def insert_into(self, db: Connection, stored: Sequence[StoredEvent]) -> psycopg.Cursor[Any]:

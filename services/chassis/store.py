@@ -102,6 +102,10 @@ class Store(Protocol):
 
     async def read(self, stream: str) -> Sequence[Told]: ...
 
+    async def read_all(self, streams: Sequence[str]) -> Sequence[Sequence[Told]]:
+        """Several streams, in the order they were asked for."""
+        ...
+
     async def fold(self, stream: str, decider: Any) -> tuple[Any, int]:
         """The state of one stream and its version (0 when nobody has said anything)."""
         ...

@@ -181,6 +181,9 @@ class MemoryStore:
     async def read(self, stream: str) -> Sequence[Told]:
         return list(self._streams.get(stream, ()))
 
+    async def read_all(self, streams: Sequence[str]) -> Sequence[Sequence[Told]]:
+        return [await self.read(stream) for stream in streams]
+
     async def fold(self, stream: str, decider: Any) -> tuple[Any, int]:
         state, told = decider.initial, self._streams.get(stream, ())
         for each in told:

@@ -199,6 +199,17 @@ class PostgresStore:
     async def read(self, stream: str) -> Sequence[Told]:
         return await self._read(lambda db: self._select(db, stream, 0, 2**62))
 
+    async def read_all(self, streams: Sequence[str]) -> Sequence[Sequence[Told]]:
+        """In one round trip."""
+        found: dict[str, list[Told]] = {stream: [] for stream in streams}
+        query = self._recorder.of_streams
+        told = await self._read(
+            lambda db: [codec.decode(*row) for row in db.execute(query, (list(found),), binary=True)]
+        )
+        for each in told:
+            found[each.stream].append(each)
+        return [found[stream] for stream in streams]
+
     async def fold(self, stream: str, decider: Any) -> tuple[Any, int]:
         state, told = decider.initial, await self.read(stream)
         for each in told:

@@ -193,6 +193,9 @@ class SqliteStore:
         told = self._kept.stream(stream)
         return self._kept.read(stream, self._select(self._near, stream, 0, 2**62)) if told is None else told
 
+    async def read_all(self, streams: Sequence[str]) -> Sequence[Sequence[Told]]:
+        return [await self.read(stream) for stream in streams]
+
     async def fold(self, stream: str, decider: Any) -> tuple[Any, int]:
         state, told = decider.initial, await self.read(stream)
         for each in told:

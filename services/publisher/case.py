@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,7 +60,7 @@ async def read_case(store: Store, story: str) -> Case | None:
     named = last.fact.connection
     house = house_streams(named)
     streams = (delivery_stream(story), connection_stream(named), account_stream(account_of(named)), *house)
-    told, connection, account, *switches = await asyncio.gather(*(store.read(stream) for stream in streams))
+    told, connection, account, *switches = await store.read_all(streams)
     relied_on = (connection, account, *switches)
     return Case(
         story=story,

@@ -3,7 +3,6 @@ and the approval where there is a gate. Every append names these streams at the 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,7 +54,7 @@ class Case:
 
 async def read_case(store: Store, story: str) -> Case | None:
     """None for a post that was never taken in."""
-    told, delivery = await asyncio.gather(store.read(post_stream(story)), store.read(delivery_stream(story)))
+    told, delivery = await store.read_all((post_stream(story), delivery_stream(story)))
     if not told:
         return None
     everything = sorted([*told, *delivery], key=lambda each: each.position)

@@ -124,7 +124,7 @@ class Intake:
 
     async def _new(self, letters: Sequence[tuple[Arrived, Letter]]) -> list[tuple[Arrived, Letter]]:
         """Those that are no post yet. The same content again is silence, other content is parked as changed (S1)."""
-        streams = await asyncio.gather(*(self._store.read(post_stream(letter.story)) for _, letter in letters))
+        streams = await self._store.read_all([post_stream(letter.story) for _, letter in letters])
         new, doing = [], []
         for (arrived, letter), told in zip(letters, streams, strict=True):
             if not told:

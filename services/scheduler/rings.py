@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -40,7 +39,7 @@ def rings(store: Store, desks: Desks, *, clock: Clock, new_id: Callable[[], str]
             return Append(rows=[call_at_slot(case.state.connection, case.story, case.state.place.slot.at)])
         name = case.state.connection
         told = (account_stream(account_of(name)), connection_stream(name))
-        account, connection = await asyncio.gather(*(store.read(stream) for stream in told))
+        account, connection = await store.read_all(told)
         document, known = account_known(account).document, connection_known(connection)
         assert document is not None  # noqa: S101 - a post was taken in for it
         facts = post.come_due(case.state, now=now, connected=known.connected, tolerance=document.tolerance)

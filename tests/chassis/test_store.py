@@ -76,6 +76,13 @@ async def test_versions_are_dense_and_positions_rise_over_all_streams(store):
     assert await store.position() == 4
 
 
+async def test_several_streams_are_read_in_the_order_asked_for(store):
+    await store.append(Append([say("post-b", 0, "b1"), say("post-a", 0, "a1", "a2")]))
+    found = await store.read_all(["post-a", "post-none", "post-b", "post-a"])
+    assert [[told.id for told in stream] for stream in found] == [["a1", "a2"], [], ["b1"], ["a1", "a2"]]
+    assert await store.read_all([]) == []
+
+
 async def test_of_two_appends_at_one_version_exactly_one_wins(store):
     asked = [Append([say("post-a", 0, f"f{number}")], rows=[_alarm(f"n{number}")]) for number in range(8)]
     answers = await asyncio.gather(*(store.append(append) for append in asked), return_exceptions=True)

@@ -56,6 +56,9 @@ class LifeStore:
     async def read(self, stream: str) -> Sequence[Told]:
         return await self._asked(self._disk.read, stream)
 
+    async def read_all(self, streams: Sequence[str]) -> Sequence[Sequence[Told]]:
+        return [await self.read(stream) for stream in streams]
+
     async def fold(self, stream: str, decider: Any) -> tuple[Any, int]:
         return await self._asked(self._disk.fold, stream, decider)
 
