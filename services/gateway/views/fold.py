@@ -134,19 +134,17 @@ class Views:
 
     def _write_page(self, db: Connection, views: Sequence[View], first: int, page: Sequence[Told]) -> dict[str, int]:
         """In one transaction; where another process has come first, its position is taken over."""
-        positions = {}
-        for view in views:
-            stand = keeping.standing(db, view, lock=True)
-            positions[view.table.name] = stand.position
-            if stand.position != first:
-                continue
-            facts = heard(view, page)
-            documents = keeping.load(db, view, concerned(view, facts)) if facts else {}
-            changed = fold(view, documents, facts)
-            keeping.put(db, self._keep, view, view.table, {key: documents[key] for key in changed})
-            keeping.moved(db, view, page[-1].position, page[-1].id)
-            positions[view.table.name] = page[-1].position
-        return positions
+        stands = keeping.standings(db, views, lock=True)
+        level = [view for view in views if stands[view.table.name].position == first]
+        for view in level:
+            if facts := heard(view, page):
+                documents = keeping.load(db, view, concerned(view, facts))
+                changed = fold(view, documents, facts)
+                keeping.put(db, self._keep, view, view.table, {key: documents[key] for key in changed})
+        keeping.moved(db, level, page[-1].position, page[-1].id)
+        return {name: stand.position for name, stand in stands.items()} | {
+            view.table.name: page[-1].position for view in level
+        }
 
     def _arrived(self, positions: dict[str, int]) -> None:
         self._positions |= positions

@@ -171,18 +171,24 @@ def make(db: Connection, view: View, name: str, generation: int) -> Table:
 
 
 def standing(db: Connection, view: View, *, lock: bool = False) -> Any:
-    """How far a view is. Whoever is about to move it locks it: two processes never fold one page twice."""
-    asked = select(STANDING).where(STANDING.c.view == view.table.name)
-    return db.execute(asked.with_for_update() if lock else asked).one()
+    """How far a view is."""
+    return standings(db, [view], lock=lock)[view.table.name]
 
 
-def moved(db: Connection, view: View, position: int, fact: str, **more: Any) -> None:
-    db.execute(STANDING.update().where(STANDING.c.view == view.table.name).values(position=position, fact=fact, **more))
+def standings(db: Connection, views: Iterable[View], *, lock: bool = False) -> dict[str, Any]:
+    """Whoever is about to move views locks them, in one order: two processes never fold one page twice."""
+    asked = select(STANDING).where(STANDING.c.view.in_([view.table.name for view in views])).order_by(STANDING.c.view)
+    return {row.view: row for row in db.execute(asked.with_for_update() if lock else asked)}
+
+
+def moved(db: Connection, views: Iterable[View], position: int, fact: str, **more: Any) -> None:
+    named = STANDING.c.view.in_([view.table.name for view in views])
+    db.execute(STANDING.update().where(named).values(position=position, fact=fact, **more))
 
 
 def empty(db: Connection, view: View) -> None:
     db.execute(view.table.delete())
-    moved(db, view, 0, "")
+    moved(db, [view], 0, "")
 
 
 def load(db: Connection, view: View, keys: Iterable[str]) -> dict[str, Document]:

@@ -102,7 +102,7 @@ def swap(
         keeping.put(db, keep, view, shadow.table, {key: documents[key] for key in late[name]})
         view.table.drop(db)
         db.execute(text(f'ALTER TABLE "{shadow.table.name}" RENAME TO "{name}"'))
-        keeping.moved(db, view, refolded.position, refolded.fact, generation=shadow.generation)
+        keeping.moved(db, [view], refolded.position, refolded.fact, generation=shadow.generation)
 
 
 def rows(db: Connection, view: View) -> tuple[int, list[dict[str, Any]]]:
