@@ -42,7 +42,10 @@ def encoded(append: Append) -> Asked:
 
 
 class SqliteStore:
-    """See `Store`. Writes run in one thread, long reads in another, so that reading never waits for a flush."""
+    """See `Store`. Writes run in one thread, the pages of a tail in another, so that reading never waits for a flush.
+
+    Streams and rows are read where they are asked for: that takes microseconds, and a thread would take a hundred.
+    """
 
     def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
         self._now = now
@@ -223,9 +226,7 @@ class SqliteStore:
 
     async def pick(self, pick: Pick) -> Sequence[Row]:
         statement, values = rows_sql.select(pick, SQLITE)
-        return await self._read(
-            lambda: [rows_sql.unpack(pick.table, row) for row in self._reader.execute(statement, values).fetchall()]
-        )
+        return [rows_sql.unpack(pick.table, row) for row in self._near.execute(statement, values).fetchall()]
 
     async def close(self) -> None:
         self.on_append.clear()
