@@ -69,6 +69,8 @@ class House:
         self.lives: list[Life] = []
         self.begun = 0
         self.acknowledged: dict[str, None] = {}
+        self.broken: list[str] = []
+        """Services that ended by themselves; whoever supervises them has begun another process."""
         self.refusals, self.crowded_flights = 0, 0
         self.flights: dict[str, list[Life]] = defaultdict(list)
         """Calls to publish that wait for their answer, by connection, and whose they are."""
@@ -147,6 +149,7 @@ class House:
 
     def broke(self, life: Life, name: str, broken: BaseException) -> None:
         self.note(f"{name} of {life.name} broke: {broken!r}")
+        self.broken.append(f"the {name} ended with {broken!r}")
         life.kill()
         self.passing.after(timedelta(seconds=5), self.begin_life)
 

@@ -119,3 +119,25 @@ def a_bell_rings_only_before_the_append_is_written() -> Iterator[Change]:
 
     yield Change(bells.BelledStore, "append", too_early)
     yield Change(HouseClock, "nap", asleep)
+
+
+@bug
+def an_alarm_in_another_hand_is_asked_about_without_a_pause() -> Iterator[Change]:
+    """Its time has come, so nobody waits for it; and it is another process's, so nobody gets it either."""
+    yield Change(alarms.Alarms, "_elsewhere", lambda self, row: False)
+
+
+@bug
+def a_full_disk_ends_the_alarms() -> Iterator[Change]:
+    """Claiming an alarm is a write; the first that finds no room ends the whole service (I28)."""
+
+    async def run(self: Alarms) -> None:
+        try:
+            while True:
+                self._bell.clear()
+                await self.step()
+                await self._clock.nap(alarms.LOOK_EVERY_S, self._bell)
+        finally:
+            await self.close()
+
+    yield Change(alarms.Alarms, "run", run)

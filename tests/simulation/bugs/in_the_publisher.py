@@ -203,3 +203,9 @@ def a_refused_first_look_tells_nobody() -> Iterator[Change]:
         return [fact for fact in look_first(state, **more) if not isinstance(fact, CredentialRefused)]
 
     yield Change(settling, "look_first", quiet)
+
+
+@bug
+def posts_of_one_instant_have_no_order() -> Iterator[Change]:
+    """Their turn and their time are the same, and whichever row comes first goes first (S3)."""
+    yield Change(sending, "IN_TURN", ("turn", "due_at"))

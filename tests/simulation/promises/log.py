@@ -1,4 +1,4 @@
-"""The log itself: I1 to I4, I7 at the door, I24."""
+"""The log itself: I1 to I4, I7 at the door, I24; and that a store which cannot be asked ends nobody (I28)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from events import Draft, PostTakenIn, Told
 from services.chassis import codec
+from services.chassis.store import StoreError
 from tests.simulation.promises.book import Book, Story, Witness
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 class Log(Witness):
     reaches = ("I1 appends acknowledged", "I1 messages acknowledged", "I3 appends refused", "I4 answers lost",
-               "I7 messages delivered again", "I24 facts recorded")  # fmt: skip
+               "I7 messages delivered again", "I24 facts recorded", "I28 times without room on the disk")  # fmt: skip
 
     def __init__(self, house: House, book: Book) -> None:
         super().__init__(house, book)
@@ -53,6 +54,8 @@ class Log(Witness):
         for id in house.acknowledged:
             if id not in self._ids:
                 self.breach("I1", "", f"{id} was acknowledged and is not in the log")
+        for what in (*house.broken, *self._surprises()):
+            self.breach("I28", "", what)
         for name in house.broker.lost():
             self.breach("I1", name, "its message was acknowledged and is neither a post nor parked")
         if [told.id for told in house.disk._log] != self._seen:
@@ -64,7 +67,13 @@ class Log(Witness):
             "I3 appends refused": house.refusals,
             "I4 answers lost": fired["answer_of_store_lost"],
             "I7 messages delivered again": fired["message_again"],
+            "I28 times without room on the disk": fired["disk_full"],
         })  # fmt: skip
+
+    def _surprises(self) -> list[str]:
+        """Tasks that broke for another reason than a store that could not be asked just then."""
+        broken = [(each["message"], each.get("exception")) for each in self.house.loop.broken]
+        return [f"{what}: {why!r}" for what, why in broken if not isinstance(why, OSError | StoreError)]
 
 
 def hash_of(log: list[Told], *more: Any) -> str:
