@@ -84,6 +84,8 @@ class House:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         await self._open_log()
         self.note.unlink(missing_ok=True)  # one left by a killed house sends people where nobody is
+        listener = enter.enter_context(listening(settings.host, settings.port))
+        self.page = f"http://{settings.host}:{listener.getsockname()[1]}"
         broker = await enter.enter_async_context(self._broker())
         self.nats = broker
         client = await enter.enter_async_context(connected(broker))
@@ -91,8 +93,6 @@ class House:
         self.sandbox = await enter.enter_async_context(self._sandbox())
         await self._tell_the_time()
         self._wire()
-        listener = enter.enter_context(listening(settings.host, settings.port))
-        self.page = f"http://{settings.host}:{listener.getsockname()[1]}"
         self._run_all()
         enter.push_async_callback(self._end_all)
         await enter.enter_async_context(serving(self.gateway, listener))

@@ -142,17 +142,16 @@ class House:
         """As a power cut does, between two instructions."""
         await self.process.end(signal.SIGKILL)
 
-    async def stop(self) -> int:
-        return await self.process.end()
-
     @property
     def broker(self) -> Path:
         return self.data / "nats"
 
     async def leave(self) -> None:
-        """Whatever became of it: nothing of it goes on running."""
+        """A clean stop leaves nothing behind; what a dead house has left is ended here."""
         if self.process.code is None:
-            await self.process.end()
+            assert await self.process.end() == 0, self.process.words
+            assert self.running() == []
+            assert not (self.data / "up.json").exists()
         for left in (self.data / "sandbox" / "process.json", self.broker / "broker.json"):
             if found := read_record(left):
                 await end(found)
