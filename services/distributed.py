@@ -17,6 +17,7 @@ from services.chassis.doorbell import Doorbell
 from services.chassis.egress import Egress
 from services.chassis.house_time import LateClock, clock_of, database_clock
 from services.chassis.opening import open_store
+from services.chassis.pauses import search_seldom
 from services.chassis.relay import Relay
 from services.chassis.service import Chassis, Part, Service
 from services.chassis.settings import Settings
@@ -35,6 +36,7 @@ async def run_one(name: str, settings: Settings, *, said: Callable[[str], None])
         asyncio.get_running_loop().add_signal_handler(each, ended.set)
     async with contextlib.AsyncExitStack() as stack:
         parts = await _start(name, settings, stack, said)
+        search_seldom()
         running = [asyncio.create_task(part.run(), name=type(part).__name__.lower()) for part in parts]
         waiting = asyncio.create_task(ended.wait())
         done, _ = await asyncio.wait([*running, waiting], return_when=asyncio.FIRST_COMPLETED)

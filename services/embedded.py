@@ -28,6 +28,7 @@ from services.chassis.egress import Egress
 from services.chassis.house_time import LateClock, clock_of, database_clock
 from services.chassis.leases import void_earlier_lives
 from services.chassis.opening import open_store
+from services.chassis.pauses import search_seldom
 from services.chassis.relay import Relay
 from services.chassis.service import Chassis, Service
 from services.chassis.settings import Settings
@@ -244,6 +245,7 @@ async def run_up(settings: Settings, *, said: Callable[[str], None]) -> None:
         asyncio.get_running_loop().add_signal_handler(name, ended.set)
     said("the house starts")
     async with House(settings, furnish=furnished) as house:
+        search_seldom()
         said(f"page      {house.login}")
         said(f"API       {house.page}/v1   key and addresses in {settings.data_dir / 'up.json'}")
         said(f"NATS      {house.nats}")

@@ -21,6 +21,7 @@ from rich.table import Table
 
 from services.chassis import telemetry
 from services.chassis.clock import SteppingClock
+from services.chassis.pauses import search_seldom
 from services.chassis.processes import end, read_record, record_of
 from services.chassis.recorder_sqlite import locked
 from services.chassis.settings import Settings, read_settings
@@ -47,6 +48,7 @@ async def run_demo(week: Path, *, keep: bool, said: Said) -> bool:
     _ended_by(signal.SIGTERM)
     said(f"playing {len(lines)} lines of {week}")
     async with House(settings, clock=clock, note=_note(settings)) as house:
+        search_seldom()
         verdict = await _played(house, clock, lines, said)
         show(verdict)
         if keep:

@@ -11,17 +11,19 @@ from pathlib import Path
 
 import structlog
 
-from tests.bench.rows import alarms, append, append_postgres, claims, http, intake, rebuild, relay
+from services.chassis.pauses import search_seldom
+from tests.bench.rows import alarms, append, append_postgres, claims, http, idle, intake, rebuild, relay, whole
 from tests.bench.table import measure, show, write
 
 FILES = {
     each.__name__.rpartition(".")[2]: each.ROWS
-    for each in (append, append_postgres, intake, relay, http, alarms, claims, rebuild)
+    for each in (append, append_postgres, intake, relay, http, alarms, claims, rebuild, whole, idle)
 }
 
 
 async def main(wanted: list[str]) -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    search_seldom()  # as every process of the house does; it is good for both sides
     started = time.monotonic()
     results = []
     for name in wanted or FILES:

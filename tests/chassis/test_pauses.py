@@ -1,0 +1,40 @@
+"""What lives when a process has started is left alone by the search for garbage; what is made afterwards is not."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import pytest
+
+from services.chassis.pauses import search_seldom
+
+
+@pytest.fixture(autouse=True)
+def as_it_was():
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
+    gc.unfreeze()
+
+
+class Ring:
+    """Garbage that holds on to itself."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_what_lived_before_is_frozen_and_new_garbage_is_still_found():
+    search_seldom()
+    assert gc.get_freeze_count() > 10_000
+    assert gc.isenabled()
+    garbage = weakref.ref(Ring())
+    gc.collect()
+    assert garbage() is None
+
+
+def test_the_young_are_searched_after_many_more_objects_than_python_would():
+    usual = gc.get_threshold()
+    search_seldom()
+    assert all(mine > pythons for mine, pythons in zip(gc.get_threshold(), usual, strict=True))
