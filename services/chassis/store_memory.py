@@ -79,22 +79,22 @@ class MemoryTable:
             self.put(Put(self.table, {**row, **to}))
 
     def pick(self, pick: Pick) -> list[Row]:
-        found = [row for _, row in self.matching(pick.where) if _within(row, pick)]
-        if pick.order:
+        found: list[Row] = [row for _, row in self.matching(pick.where)]
+        for column, most in pick.upto.items():
+            found = [row for row in found if _upto(row[column], most)]
+        for column, least in pick.since.items():
+            found = [row for row in found if _since(row[column], least)]
+        if pick.order and len(found) > 1:
             found.sort(key=lambda row: tuple(_rank(row[column]) for column in pick.order))
         return [dict(row) for row in (found if pick.limit is None else found[: pick.limit])]
 
 
-def _within(row: Row, pick: Pick) -> bool:
-    for column, most in pick.upto.items():
-        value: Any = row[column]
-        if value is not None and value > most:
-            return False
-    for column, least in pick.since.items():
-        value = row[column]
-        if value is None or value < least:
-            return False
-    return True
+def _upto(value: Any, most: Any) -> bool:
+    return value is None or value <= most
+
+
+def _since(value: Any, least: Any) -> bool:
+    return value is not None and value >= least
 
 
 def _rank(value: Value) -> tuple[bool, Any]:

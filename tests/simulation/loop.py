@@ -28,11 +28,11 @@ SWEEPS_MAX = 3
 class Turn:
     """One callback that waits for its turn; also a timer, when it has a time."""
 
-    __slots__ = ("args", "callback", "context", "gone", "number", "when_at")
+    __slots__ = ("args", "callback", "context", "gone", "when_at")
 
-    def __init__(self, callback: Any, args: tuple[Any, ...], context: Context, when_at: float, number: int) -> None:
+    def __init__(self, callback: Any, args: tuple[Any, ...], context: Context, when_at: float) -> None:
         self.callback, self.args, self.context = callback, args, context
-        self.when_at, self.number, self.gone = when_at, number, False
+        self.when_at, self.gone = when_at, False
 
     def cancel(self) -> None:
         self.gone = True
@@ -42,9 +42,6 @@ class Turn:
 
     def when(self) -> float:
         return self.when_at
-
-    def __lt__(self, other: Turn) -> bool:
-        return (self.when_at, self.number) < (other.when_at, other.number)
 
 
 class Dead(Exception):
@@ -61,7 +58,7 @@ class Loop(asyncio.AbstractEventLoop):
     def __init__(self, random: Random, *, shuffled: bool) -> None:
         self._random, self._shuffled = random, shuffled
         self._ready: deque[Turn] = deque()
-        self._timers: list[Turn] = []
+        self._timers: list[tuple[float, int, Turn]] = []
         self._numbers = itertools.count()
         self._elapsed = 0.0
         self.idle: Callable[[], bool] = lambda: False
@@ -84,7 +81,7 @@ class Loop(asyncio.AbstractEventLoop):
         return False
 
     def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> Any:
-        turn = Turn(callback, args, context or copy_context(), 0.0, 0)
+        turn = Turn(callback, args, context or copy_context(), 0.0)
         self._ready.append(turn)
         return turn
 
@@ -92,8 +89,8 @@ class Loop(asyncio.AbstractEventLoop):
         return self.call_at(self._elapsed + delay, callback, *args, context=context)
 
     def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
-        turn = Turn(callback, args, context or copy_context(), when, next(self._numbers))
-        heapq.heappush(self._timers, turn)
+        turn = Turn(callback, args, context or copy_context(), when)
+        heapq.heappush(self._timers, (when, next(self._numbers), turn))
         return turn
 
     def create_future(self) -> asyncio.Future[Any]:
@@ -111,15 +108,15 @@ class Loop(asyncio.AbstractEventLoop):
     # Time.
 
     def next_timer(self) -> float | None:
-        while self._timers and self._timers[0].gone:
+        while self._timers and self._timers[0][2].gone:
             heapq.heappop(self._timers)
-        return self._timers[0].when_at if self._timers else None
+        return self._timers[0][0] if self._timers else None
 
     def pass_to(self, moment: float) -> None:
         """Timers up to this moment get their turn."""
         self._elapsed = max(self._elapsed, moment)
-        while self._timers and self._timers[0].when_at <= self._elapsed:
-            self._ready.append(heapq.heappop(self._timers))
+        while self._timers and self._timers[0][0] <= self._elapsed:
+            self._ready.append(heapq.heappop(self._timers)[2])
 
     def play(self, main: Coroutine[Any, Any, T]) -> T:
         """Until `main` is done."""
