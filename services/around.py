@@ -6,7 +6,6 @@ The gateway is built before the other parts are, so it is handed this, and this 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from services.chassis.clock import ScaledClock
@@ -66,8 +65,8 @@ class Around:
         clock = self._chassis.clock
         if not isinstance(clock, ScaledClock) or not clock.parted:
             return []
-        wall = datetime.now(UTC)
-        both = f"the wall shows {wall:%F %T} and the house goes by {wall - clock.drift():%F %T}"
+        shown, taken = clock.walls()
+        both = f"the wall shows {shown:%F %T} and the house goes by {taken:%F %T}"
         return [f"{both}: set the wall right, or accept it with POST /v1/house/clock/accept"]
 
     async def replay(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:

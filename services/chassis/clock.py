@@ -87,9 +87,14 @@ class ScaledClock:
     def now(self) -> datetime:
         return self._start + (self._wall_by_house() - self._origin) * self._speed
 
+    def walls(self) -> tuple[datetime, datetime]:
+        """What the wall shows, and what the house takes it to be."""
+        return self._wall(), self._wall_by_house()
+
     def drift(self) -> timedelta:
         """How far the wall has parted from the house: a jump or a freeze of the wall clock."""
-        return self._wall() - self._wall_by_house()
+        shown, taken = self.walls()
+        return shown - taken
 
     @property
     def parted(self) -> bool:

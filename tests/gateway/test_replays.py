@@ -1,0 +1,98 @@
+"""The door of a replay: who may ask, what may be asked for, and what the house around the gateway is handed (S47)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from services.chassis.replay import ReplayStopped, ReplayWrong
+from services.gateway.desk import Hooks
+from services.gateway.principal import MAY
+from tests.gateway.house import running
+
+
+class Around:
+    """What the house answers for the gateway; it remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict] = []
+        self.fault: Exception | None = None
+
+    async def replay(self, asked):
+        self.asked.append(dict(asked))
+        if self.fault:
+            raise self.fault
+        return {"subject": "replay.abc.>", "offered": 3}
+
+
+@pytest.fixture
+def around():
+    return Around()
+
+
+@pytest.fixture
+async def house(around):
+    async with running(hooks=Hooks(replay=around.replay)) as house:
+        yield house
+
+
+@pytest.fixture
+async def owner(house):
+    return await house.caller("owner")
+
+
+async def test_what_is_asked_for_is_handed_on_as_it_was_asked(owner, around):
+    answer = await owner.ask("POST", "/v1/replays", {"from": 3, "until": 9, "account": "acme", "type": "publisher",
+                                                     "after": "2026-11-23T08:00:00Z", "dry": True})  # fmt: skip
+    assert (answer.status_code, answer.json()) == (200, {"subject": "replay.abc.>", "offered": 3})
+    assert around.asked == [{"since": 3, "until": 9, "account": "acme", "type": "publisher", "dry": True,
+                             "after": datetime(2026, 11, 23, 8, tzinfo=UTC)}]  # fmt: skip
+
+
+async def test_without_a_word_all_of_the_log_is_meant(owner, around):
+    assert (await owner.ask("POST", "/v1/replays")).status_code == 200
+    assert around.asked == [{"since": 1, "dry": False}]
+
+
+@pytest.mark.parametrize("role", MAY)
+async def test_it_takes_a_key_that_may_operate_what_is_replayed(house, around, role):
+    """All of the log concerns the whole house; one account's facts concern whoever operates that account."""
+    everywhere, of_acme = await house.caller(role), await house.caller(role, ["acme"])
+    may = 200 if "operate" in MAY[role] else 403
+    assert (await everywhere.ask("POST", "/v1/replays")).status_code == may
+    assert (await of_acme.ask("POST", "/v1/replays")).status_code == 403
+    assert (await of_acme.ask("POST", "/v1/replays", {"account": "acme"})).status_code == may
+    assert (await of_acme.ask("POST", "/v1/replays", {"account": "borealis"})).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body", [{"from": 0}, {"until": 0}, {"after": "2026-11-23T08:00:00"}, {"to": 3}, {"account": "A B"}]
+)
+async def test_a_field_that_means_nothing_is_named(owner, around, body):
+    answer = await owner.ask("POST", "/v1/replays", body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+    assert answer.json()["errors"][0]["field"] == next(iter(body))
+    assert around.asked == []
+
+
+async def test_what_the_log_finds_wrong_is_named_the_same_way(owner, around):
+    around.fault = ReplayWrong("type: no fact is called nobody.said_so; events/contract/CATALOGUE.md names every one")
+    answer = await owner.ask("POST", "/v1/replays", {"type": "nobody.said_so"})
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [
+        {"field": "type", "detail": "no fact is called nobody.said_so; events/contract/CATALOGUE.md names every one"}
+    ]
+
+
+async def test_one_that_stops_on_its_way_says_where_to_go_on(owner, around):
+    around.fault = ReplayStopped("stopped after position 7 (nats: timeout): ask again from 8")
+    answer = await owner.ask("POST", "/v1/replays")
+    assert (answer.status_code, answer.json()["code"]) == (503, "replay_stopped")
+    assert "ask again from 8" in answer.json()["detail"]
+
+
+async def test_a_gateway_without_a_broker_has_nowhere_to_offer_anything():
+    async with running() as house:
+        answer = await (await house.caller("owner")).ask("POST", "/v1/replays")
+        assert (answer.status_code, answer.json()["code"]) == (409, "no_feed")
