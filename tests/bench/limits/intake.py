@@ -1,4 +1,4 @@
-"""Bare intake: fetch, validate, one executemany of events and one of due rows in a transaction, acknowledge."""
+"""Bare intake: fetch, validate, executemany of three events and a due row a message in one transaction, acknowledge."""
 
 from __future__ import annotations
 
@@ -7,43 +7,28 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import nats
-from pydantic import BaseModel
+from pydantic import create_model
 
 from tests.bench.limits.nats import a_server, queued
 
-
-class Post(BaseModel):
-    post: str
-    account: str
-    channel: str
-    connection: str | None = None
-    bucket: str | None = None
-    campaign: str | None = None
-    title: str | None = None
-    text: str
-    link: str | None = None
-    media: tuple[dict[str, str], ...] = ()
-    not_before: datetime | None = None
-    exactly_at: datetime | None = None
-
-
-class Message(BaseModel):
-    specversion: str
-    id: str
-    source: str
-    type: str
-    data: Post
+WORD, MAYBE, TIME = (str, ...), (str | None, None), (datetime | None, None)
+Post: Any = create_model("Post", post=WORD, account=WORD, channel=WORD, connection=MAYBE, bucket=MAYBE, campaign=MAYBE,
+                         title=MAYBE, text=WORD, link=MAYBE, media=(tuple[dict[str, str], ...], ()), not_before=TIME,
+                         exactly_at=TIME)  # fmt: skip
+Message: Any = create_model("Message", specversion=WORD, id=WORD, source=WORD, type=WORD, data=(Post, ...))
+SCHEMA = """PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
+CREATE TABLE log (stream TEXT, version INTEGER, topic TEXT, state BLOB, PRIMARY KEY (stream, version));
+CREATE TABLE due (name TEXT PRIMARY KEY, due_at INTEGER); CREATE INDEX due_by_time ON due (due_at);"""
+EVENT, APPEND = b"x" * 430, "INSERT INTO log VALUES (?, ?, 't', ?)"
 
 
 async def takes(place: Path, bodies: Sequence[bytes], size: int) -> float:
     """Messages a second, `size` in a batch."""
     db = sqlite3.connect(place / "bare.db", isolation_level=None)
-    db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
-    db.execute("CREATE TABLE log (stream TEXT, version INTEGER, topic TEXT, state BLOB, PRIMARY KEY (stream, version))")
-    db.execute("CREATE TABLE due (name TEXT PRIMARY KEY, due_at INTEGER)")
-    db.execute("CREATE INDEX due_by_time ON due (due_at)")
+    db.executescript(SCHEMA)
     async with a_server(place) as address:
         client = await nats.connect(address)
         js = await queued(client, bodies)
@@ -51,12 +36,15 @@ async def takes(place: Path, bodies: Sequence[bytes], size: int) -> float:
         started, taken = time.perf_counter(), 0
         while taken < len(bodies):
             messages = await pulling.fetch(size, timeout=5)
-            posts = [Message.model_validate_json(each.data).data for each in messages]
+            names = []
+            for each in messages:
+                post = Message.model_validate_json(each.data).data
+                names.append((f"{post.account}.{post.post}", each.data))
             db.execute("BEGIN IMMEDIATE")
-            db.executemany("INSERT INTO log VALUES (?, 1, 't', ?)",
-                           [(f"post-{post.account}.{post.post}", message.data)
-                            for post, message in zip(posts, messages, strict=True)])  # fmt: skip
-            db.executemany("INSERT INTO due VALUES (?, ?)", [(f"{post.account}.{post.post}", 1) for post in posts])
+            db.executemany(APPEND, [(f"post-{name}", 1, body) for name, body in names])
+            db.executemany(APPEND, [(f"post-{name}", 2, EVENT) for name, _ in names])
+            db.executemany(APPEND, [(f"day-{name}", 1, EVENT) for name, _ in names])
+            db.executemany("INSERT INTO due VALUES (?, 1)", [(name,) for name, _ in names])
             db.execute("COMMIT")
             for each in messages:
                 await each.ack()

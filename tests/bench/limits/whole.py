@@ -4,7 +4,6 @@ batch; fetch, HTTP by httpx over aiohttp, append, ack; project."""
 from __future__ import annotations
 
 import asyncio
-import json
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -18,21 +17,16 @@ from nats.js.api import StreamConfig
 
 from tests.bench.limits.nats import a_server, in_a_batch, queued
 
-SCHEMA = """PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
+SCHEMA = """PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE view (name PRIMARY KEY, status, body);
 CREATE TABLE log (stream TEXT, version INTEGER, state BLOB, PRIMARY KEY (stream, version));
-CREATE TABLE due (name TEXT PRIMARY KEY, at INTEGER); CREATE INDEX due_by_time ON due (at);
-CREATE TABLE view (name TEXT PRIMARY KEY, status TEXT, body TEXT);"""
-APPEND, DUE, SHOW = (
-    "INSERT INTO log VALUES (?, ?, ?)",
-    "INSERT INTO due VALUES (?, 1)",
-    "INSERT INTO view VALUES (?, ?, ?)",
-)
+CREATE TABLE due (name TEXT PRIMARY KEY, at INTEGER); CREATE INDEX due_by_time ON due (at);"""
+APPEND = "INSERT INTO log VALUES (?, ?, ?)"
 CLAIM = "DELETE FROM due WHERE name IN (SELECT name FROM due WHERE at <= 1 ORDER BY at)"
 
 
 async def way(place: Path, bodies: Sequence[bytes], channel: str, size: int, in_flight: int) -> float:
     """Posts a second from the first fetch to the last row of the view."""
-    db = sqlite3.connect(place / "bare.db", isolation_level=None)
+    db = sqlite3.connect(place / "bare.db", isolation_level="IMMEDIATE")
     db.executescript(SCHEMA)
     transport = AiohttpTransport(limits=httpx.Limits(max_connections=in_flight))
     async with a_server(place) as address, httpx.AsyncClient(transport=transport) as http:
@@ -44,27 +38,23 @@ async def way(place: Path, bodies: Sequence[bytes], channel: str, size: int, in_
         started, done = time.perf_counter(), 0
         while done < len(bodies):
             taken = await approved.fetch(size, timeout=5)
-            posts = {
-                f"{post['account']}.{post['post']}": post for post in (orjson.loads(m.data)["data"] for m in taken)
-            }
-            _write(db, APPEND, [(f"post-{name}", 1, orjson.dumps(post)) for name, post in posts.items()],
-                   DUE, [(name,) for name in posts])  # fmt: skip
+            datas = [orjson.loads(each.data)["data"] for each in taken]
+            posts = {f"{each['account']}.{each['post']}": orjson.dumps(each) for each in datas}
+            with db:
+                db.executemany(APPEND, [(f"post-{name}", 1, body) for name, body in posts.items()])
+                db.executemany("INSERT INTO due VALUES (?, 1)", [(name,) for name in posts])
             await asyncio.gather(*(each.ack() for each in taken))
-            db.execute(CLAIM)
+            with db:
+                db.execute(CLAIM)
             await in_a_batch(client, "work.post", [each.data for each in taken])
             wanted = await work.fetch(len(taken), timeout=5)
             answers = await asyncio.gather(*(http.post(channel, content=each.data) for each in wanted))
-            _write(db, APPEND, [(f"post-{n}", 2, answer.content) for n, answer in zip(posts, answers, strict=True)])
+            with db:
+                db.executemany(APPEND, [(f"post-{n}", 2, each.content) for n, each in zip(posts, answers, strict=True)])
             await asyncio.gather(*(each.ack() for each in wanted))
-            _write(db, SHOW, [(name, "published", json.dumps(post)) for name, post in posts.items()])
+            with db:
+                db.executemany("INSERT INTO view VALUES (?, 'published', ?)", list(posts.items()))
             done += len(taken)
         rate = done / (time.perf_counter() - started)
         await client.close()
     return rate
-
-
-def _write(db: sqlite3.Connection, *statements_and_rows: object) -> None:
-    db.execute("BEGIN IMMEDIATE")
-    for statement, rows in zip(statements_and_rows[::2], statements_and_rows[1::2], strict=True):
-        db.executemany(statement, rows)  # type: ignore[call-overload]
-    db.execute("COMMIT")

@@ -27,6 +27,7 @@ from services.chassis.store_sqlite import SqliteStore
 from services.chassis.topology import Topology
 from services.scheduler.edge import BATCH, Edge
 from services.scheduler.intake import Arrived, Intake
+from services.system import new_id
 from tests.bench.limits import intake as bare
 from tests.bench.table import Row
 
@@ -94,7 +95,7 @@ async def ours(place: Path) -> float:
     clock = RealClock()
     store = BelledStore(SqliteStore(place / "log.db", clock.now))
     await set_up(store, clock, ACCOUNTS)
-    timed = Timed(Intake(store, clock=clock, new_id=lambda: uuid.uuid4().hex), len(bodies()))
+    timed = Timed(Intake(store, clock=clock, new_id=new_id), len(bodies()))
     async with Broker(place / "nats", port=0) as broker:
         await _produce(broker.url, bodies())
         edge: Any = Edge(broker.url, timed, clock=clock)
