@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import aiohttp
@@ -34,7 +33,7 @@ IDLE_S = 4.0
 BODY_MAX = 8 * 1024 * 1024
 SITES = ".sites.sandbox"
 """The sandbox's own blogs."""
-OURS = {"user-agent": "Distribution", "accept-encoding": "gzip, deflate"}
+OURS = {"user-agent": "Distribution", "accept": "*/*", "accept-encoding": "gzip, deflate", "connection": "keep-alive"}
 PORTS = {"https": 443, "http": 80}
 
 
@@ -104,9 +103,10 @@ class Egress:
     ) -> None:
         self._clock, self._hosts, self._life_s = clock, dict(hosts), life_s
         self._sandbox = sandbox.rstrip("/") if sandbox else None
+        self._known = frozenset(host for each in hosts.values() for host in each)
         self._allow = {*allow, *([_pair(httpx.URL(self._sandbox))] if self._sandbox else [])}
-        self._listed = _client(aiohttp.TCPConnector(limit=512, keepalive_timeout=IDLE_S))
-        self._typed = _client(
+        self._listed = _transport(aiohttp.TCPConnector(limit=512, keepalive_timeout=IDLE_S))
+        self._typed = _transport(
             aiohttp.TCPConnector(
                 limit=512, keepalive_timeout=IDLE_S, resolver=CheckedResolver(), use_dns_cache=False,
                 happy_eyeballs_delay=None, socket_factory=checked_socket,
@@ -121,13 +121,12 @@ class Egress:
         return self._behind(httpx.URL(url)) or url
 
     def _behind(self, url: httpx.URL) -> str | None:
-        listed = any(url.host in hosts for hosts in self._hosts.values())
-        if self._sandbox is None or not (listed or url.host.endswith(SITES)):
+        if self._sandbox is None or not (url.host in self._known or url.host.endswith(SITES)):
             return None
         return f"{self._sandbox}/{url.netloc.decode()}{url.raw_path.decode()}"
 
-    def _way(self, url: httpx.URL, hosts: Sequence[str]) -> tuple[httpx.AsyncClient, httpx.URL]:
-        """The client and the address to use, or `NotAllowed`."""
+    def _way(self, url: httpx.URL, hosts: Sequence[str]) -> tuple[AiohttpTransport, httpx.URL]:
+        """The transport and the address to use, or `NotAllowed`."""
         if url.userinfo or not url.host:
             raise NotAllowed("an address without a host, or with a user name in it, is not followed")
         if hosts and (url.host not in hosts or url.scheme != "https" or url.port is not None):
@@ -155,10 +154,11 @@ class Egress:
         token = _sending.set(sending)
         try:
             async with asyncio.timeout(self._life_s):
-                client, address = self._way(httpx.URL(url), hosts)
+                transport, address = self._way(httpx.URL(url), hosts)
                 sending.address = str(address)
-                request = client.build_request(method, address, headers={**OURS, **headers}, content=body, timeout=None)
-                answer = await client.send(request, stream=True)
+                request = httpx.Request(method, address, headers={**OURS, **headers}, content=body)
+                # Straight to the transport: httpx's client would add redirects, cookies and 200 microseconds.
+                answer = await transport.handle_async_request(request)
                 try:
                     return await _read(answer)
                 finally:
@@ -194,21 +194,19 @@ class Door:
         return await self.egress.send(self.hosts, method, url, headers or {}, body, deadline)
 
 
-def _client(connector: aiohttp.TCPConnector) -> httpx.AsyncClient:
+def _transport(connector: aiohttp.TCPConnector) -> AiohttpTransport:
     hook = aiohttp.TraceConfig()
     hook.on_request_headers_sent.append(_before_writing)
-    session = aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trace_configs=[hook],
-        middlewares=[_as_written],
-        auto_decompress=False,
-        trust_env=False,
+    return AiohttpTransport(
+        client=aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=[hook],
+            middlewares=[_as_written],
+            auto_decompress=False,
+            trust_env=False,
+        )
     )
-    # httpx keeps a jar of its own; one whose policy admits no domain stays empty.
-    jar = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
-    transport = AiohttpTransport(client=session)
-    return httpx.AsyncClient(transport=transport, trust_env=False, follow_redirects=False, cookies=jar)
 
 
 def _pair(url: httpx.URL) -> str:
@@ -217,7 +215,7 @@ def _pair(url: httpx.URL) -> str:
 
 async def _read(answer: httpx.Response) -> Answered:
     """The whole answer, bounded before and after it is unpacked (F11); a longer one is as good as none."""
-    headers = {name.lower(): value for name, value in answer.headers.items()}
+    headers = _plain(answer.headers.raw)
     body = bytearray()
     async for part in answer.aiter_raw():
         body += part
@@ -227,6 +225,15 @@ async def _read(answer: httpx.Response) -> Answered:
     if plain is None:
         return Answered(None, detail="the answer could not be unpacked")
     return Answered(answer.status_code, headers, plain)
+
+
+def _plain(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Names in lower case; what is said twice is one value with a comma."""
+    headers: dict[str, str] = {}
+    for name, value in raw:
+        key, text = name.decode("latin-1").lower(), value.decode("utf-8", "replace")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
 
 
 def _unpacked(body: bytes, encoding: str) -> bytes | None:
