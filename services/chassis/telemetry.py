@@ -11,7 +11,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 import structlog
@@ -43,6 +43,21 @@ def _redact(logger: Any, method: str, entry: MutableMapping[str, Any]) -> Mutabl
     return {key: "•••" if _SECRET_NAME.search(key) else redacted(value) for key, value in entry.items()}
 
 
+class _Stderr:
+    """Whatever stderr is at the moment. Where it is closed or its disk full, a line is lost and nothing else (I28)."""
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.flush()
+
+
+_STDERR: Any = _Stderr()
+
+
 def start_logging(level: str = "info", *, service: str = "house") -> None:
     """JSON lines on stderr; a fault's trace stays, with its texts redacted."""
     structlog.configure(
@@ -55,11 +70,11 @@ def start_logging(level: str = "info", *, service: str = "house") -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_STDERR),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    logging.basicConfig(level=logging.WARNING, stream=_STDERR, format="%(message)s")
 
 
 class Metrics:

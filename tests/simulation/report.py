@@ -18,6 +18,7 @@ import structlog
 from tests.simulation.bugs import planted
 from tests.simulation.house import House
 from tests.simulation.loop import Dead, Spins
+from tests.simulation.outside import long_lived_grants
 from tests.simulation.plan import plan_of
 from tests.simulation.promises import ANTECEDENTS
 from tests.simulation.promises.log import hash_of
@@ -45,7 +46,7 @@ class Outcome:
 def play(seed: int, *, bug: str = "", aloud: bool = False) -> Outcome:
     """One fortnight. `bug` names a fault planted in the running product."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(0 if aloud else QUIET))
-    with warnings.catch_warnings(), planted(bug), nothing_swept_up():
+    with warnings.catch_warnings(), planted(bug), long_lived_grants(), nothing_swept_up():
         # A process may be killed before a task of it has had its first turn.
         warnings.filterwarnings("ignore", message="coroutine .* was never awaited", category=RuntimeWarning)
         house = House(plan_of(seed))
