@@ -212,7 +212,7 @@ class SqliteStore:
         return told
 
     async def lines(self, after: int, limit: int = 500) -> Sequence[codec.Line]:
-        return await self._read(lambda: [codec.Line(*line) for line in self._lines(after, limit)])
+        return await self._read(lambda: list(map(codec.Line._make, self._lines(after, limit))))
 
     def _lines(self, after: int, limit: int) -> list[tuple[Any, ...]]:
         query = (

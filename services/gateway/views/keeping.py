@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,6 +53,14 @@ STANDING = Table(
 """How far each view has folded, and the id of the fact it folded last, by which another log is recognised (I26)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Upsert:
+    """As the driver takes it; `order` are the columns where it takes values by place, None where by name."""
+
+    statement: str
+    order: Sequence[str] | None
+
+
 class Keep:
     """The database of the views. `write` and `read` run a function of a connection in one transaction each."""
 
@@ -63,6 +72,7 @@ class Keep:
         else:
             self._writer = _sqlite(url, "IMMEDIATE")
             self._reader = _sqlite(url, "DEFERRED") if url else self._writer
+        self._upserts: dict[str, Upsert] = {}
         self._threads = [ThreadPoolExecutor(1, "views-writer"), ThreadPoolExecutor(1, "views-reader")] if url else []
 
     async def write(self, work: Callable[[Connection], T]) -> T:
@@ -86,8 +96,16 @@ class Keep:
             return once()
         return await asyncio.get_running_loop().run_in_executor(self._threads[thread], once)
 
-    def insert(self, table: Table) -> Any:
-        return postgresql.insert(table) if self.postgres else sqlite.insert(table)
+    def upsert(self, table: Table) -> Upsert:
+        """Compiled once: views write a few rows at a time, and all the time."""
+        if table.name not in self._upserts:
+            statement = postgresql.insert(table) if self.postgres else sqlite.insert(table)
+            rest = {column.name: statement.excluded[column.name] for column in table.c if column.name != "key"}
+            compiled = statement.on_conflict_do_update(index_elements=["key"], set_=rest).compile(
+                dialect=self._writer.dialect, column_keys=[column.name for column in table.c]
+            )
+            self._upserts[table.name] = Upsert(str(compiled), compiled.positiontup)
+        return self._upserts[table.name]
 
     def close(self) -> None:
         for thread in self._threads:
@@ -203,12 +221,11 @@ def put(db: Connection, keep: Keep, view: View, table: Table, documents: Mapping
     """Whole rows, over those with the same key."""
     if not documents:
         return
-    statement = keep.insert(table)
-    others = [column.name for column in table.c if column.name != "key"]
-    statement = statement.on_conflict_do_update(
-        index_elements=["key"], set_={name: statement.excluded[name] for name in others}
-    )
-    db.execute(statement, [row_of(view, key, document) for key, document in documents.items()])
+    upsert = keep.upsert(table)
+    rows: list[Any] = [row_of(view, key, document) for key, document in documents.items()]
+    if upsert.order is not None:
+        rows = [tuple(row[name] for name in upsert.order) for row in rows]
+    db.exec_driver_sql(upsert.statement, rows)
 
 
 def in_parts(things: Iterable[T], size: int) -> Iterator[list[T]]:
