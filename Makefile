@@ -17,6 +17,7 @@ $(READY): deploy/lock/requirements.lock pyproject.toml
 	@test -x $(PY) || python3 -m venv .venv || { echo "python3 cannot make environments: install python3-venv"; exit 1; }
 	@$(PIP) install --require-hashes --only-binary :all: -r deploy/lock/requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(PY) -m compileall -q events services
 	@touch $(READY)
 
 demo: setup  ## play a week of posts through the whole house and judge it; KEEP=1 leaves it running

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from services.chassis.pauses import no_search
 from services.commands import accounts, operations, posts, topology
 from services.commands.client import FAILED, USAGE, clean, fail, say
 
@@ -50,7 +51,8 @@ def _settings() -> Settings:
 def up() -> None:
     """The whole house in real time, on an embedded default with simulated channels; Ctrl-C ends it."""
     settings = _settings()
-    from services.embedded import run_up
+    with no_search():
+        from services.embedded import run_up
 
     _run(run_up(settings, said=say))
 
@@ -61,7 +63,8 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", envvar="KEEP", help="leave it running afterwards")] = False,
 ) -> None:
     """Play a week of approved posts through the whole house, and judge it against the outside world's books."""
-    from services.demo.command import run_demo
+    with no_search():
+        from services.demo.command import run_demo
 
     good = _run(run_demo(week, keep=keep, said=say))
     if not good:
@@ -82,7 +85,8 @@ def run(service: Annotated[str, typer.Argument(help="scheduler, publisher, colle
         fail("services in processes of their own share a broker: set DISTRIBUTION_NATS_URL", USAGE)
     if settings.sandbox == "1":
         fail("one service starts no simulated channels: set DISTRIBUTION_SANDBOX to their address, or to 0", USAGE)
-    from services.distributed import run_one
+    with no_search():
+        from services.distributed import run_one
 
     _run(run_one(service, settings, said=say))
 

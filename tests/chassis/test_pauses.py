@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from services.chassis.pauses import search_seldom
+from services.chassis.pauses import no_search, search_seldom
 
 
 @pytest.fixture(autouse=True)
@@ -16,6 +16,7 @@ def as_it_was():
     yield
     gc.set_threshold(*before)
     gc.unfreeze()
+    gc.enable()
 
 
 class Ring:
@@ -38,3 +39,10 @@ def test_the_young_are_searched_after_many_more_objects_than_python_would():
     usual = gc.get_threshold()
     search_seldom()
     assert all(mine > pythons for mine, pythons in zip(gc.get_threshold(), usual, strict=True))
+
+
+def test_nothing_is_searched_while_modules_are_loaded_and_afterwards_again():
+    with pytest.raises(ImportError), no_search():
+        assert not gc.isenabled()
+        raise ImportError
+    assert gc.isenabled()
