@@ -42,7 +42,14 @@ def test_the_young_are_searched_after_many_more_objects_than_python_would():
 
 
 def test_nothing_is_searched_while_modules_are_loaded_and_afterwards_again():
-    with pytest.raises(ImportError), no_search():
-        assert not gc.isenabled()
-        raise ImportError
+    searched = []
+
+    def load() -> None:
+        with no_search():
+            searched.append(gc.isenabled())
+            raise ImportError
+
+    with pytest.raises(ImportError):
+        load()
+    assert searched == [False]
     assert gc.isenabled()
