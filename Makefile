@@ -39,8 +39,8 @@ check: setup  ## lint, types, house rules, catalogue up to date
 bench: setup  ## the benchmark: ratios against the bare limit, measured in one run
 	$(PY) -m tests.bench
 
-soak: setup  ## the long ones: ten thousand seeds, every crash point, faults, load
-	$(PY) -m tests.simulation --seeds 10000
+soak: setup  ## every promise at its large size, one table; about an hour
+	$(PY) -m tests.soak
 
 catalogue: setup  ## write events/contract/ anew from the facts
 	$(PY) -m services.catalogue
