@@ -30,7 +30,7 @@ class Life:
         self.calls = 0
         """Calls to channels that have not come back yet."""
         self._gate = asyncio.Event()
-        self._tasks: dict[asyncio.Task[Any], None] = {}
+        self.tasks: dict[asyncio.Task[Any], None] = {}
         self.services: Sequence[Service] = ()
         self.intake: Intake
         self.views: Sequence[Views] = ()
@@ -67,16 +67,16 @@ class Life:
         self.house.loop.call_soon(self._sweep)
 
     def _sweep(self) -> None:
-        tasks, self._tasks = list(self._tasks), {}
+        tasks, self.tasks = list(self.tasks), {}
         for task in tasks:
             task.cancel()
 
     def adopt(self, task: asyncio.Task[Any]) -> None:
-        self._tasks[task] = None
+        self.tasks[task] = None
         if self.dead:
             task.cancel()
-        elif len(self._tasks) > PRUNE_AT:
-            self._tasks = {each: None for each in self._tasks if not each.done()}
+        elif len(self.tasks) > PRUNE_AT:
+            self.tasks = {each: None for each in self.tasks if not each.done()}
 
     def pause(self, lasts: timedelta) -> None:
         """As by SIGSTOP: whatever it was about to do, it does when it goes on."""

@@ -63,6 +63,8 @@ class Loop(asyncio.AbstractEventLoop):
         self._elapsed = 0.0
         self.idle: Callable[[], bool] = lambda: False
         self.started: Callable[[asyncio.Task[Any]], None] = lambda task: None
+        self.watched: Callable[[Turn], None] | None = None
+        """Told of every turn once it is over, by whoever looks for all places where a task can be interrupted."""
         self.broken: list[dict[str, Any]] = []
         self.turns, self._at_once = 0, 0
 
@@ -158,3 +160,5 @@ class Loop(asyncio.AbstractEventLoop):
         if not turn.gone:
             self.turns += 1
             turn.context.run(turn.callback, *turn.args)
+            if self.watched is not None:
+                self.watched(turn)

@@ -67,10 +67,11 @@ class Plan:
     crowd: Crowd
     messages: Sequence[Message]
     troubles: Sequence[Trouble] = ()
+    days: int = DAYS
 
     @property
     def until(self) -> datetime:
-        return self.start + timedelta(days=DAYS)
+        return self.start + timedelta(days=self.days)
 
 
 def plan_of(seed: int) -> Plan:

@@ -45,16 +45,23 @@ class Outcome:
 
 def play(seed: int, *, bug: str = "", aloud: bool = False) -> Outcome:
     """One fortnight. `bug` names a fault planted in the running product."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(0 if aloud else QUIET))
-    with warnings.catch_warnings(), planted(bug), long_lived_grants(), nothing_swept_up():
-        # A process may be killed before a task of it has had its first turn.
-        warnings.filterwarnings("ignore", message="coroutine .* was never awaited", category=RuntimeWarning)
+    with planted(bug), calm(aloud=aloud):
         house = House(plan_of(seed))
-        breaches = _played(house)
+        breaches = played(house)
         stories = [breach.story for breach in house.breaches]
         told = story_of(house, stories) if breaches or aloud else ""
         return Outcome(seed, hash_of(house.disk._log, house.world.published), house.position, breaches, told,
                        house.faults.fired, house.reached)  # fmt: skip
+
+
+@contextmanager
+def calm(*, aloud: bool = False) -> Iterator[None]:
+    """What playing asks of the process it is played in."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(0 if aloud else QUIET))
+    with warnings.catch_warnings(), long_lived_grants(), nothing_swept_up():
+        # A process may be killed before a task of it has had its first turn.
+        warnings.filterwarnings("ignore", message="coroutine .* was never awaited", category=RuntimeWarning)
+        yield
 
 
 @contextmanager
@@ -67,7 +74,7 @@ def nothing_swept_up() -> Iterator[None]:
         gc.enable()
 
 
-def _played(house: House) -> list[str]:
+def played(house: House) -> list[str]:
     try:
         house.play()
     except (Dead, Spins, AssertionError) as broken:
