@@ -17,7 +17,7 @@ from events import Told
 from services.chassis import codec
 from services.chassis.judgement import Seen, judge, named
 from services.chassis.rows import CHECKPOINT, LINE, TABLES, Change, Claim, Drop, Pick, Put, Row, Table, Value, Write
-from services.chassis.store import Append, Conflict, StreamMoved
+from services.chassis.store import Append, Conflict, FenceLost, StreamMoved
 
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
@@ -141,7 +141,7 @@ class MemoryStore:
 
     def _repeated(self, append: Append, conflict: Conflict) -> Sequence[Told]:
         """The same facts once more are the same answer (I4); anything else is the conflict it is."""
-        if not isinstance(conflict, StreamMoved) or not append.says:
+        if not isinstance(conflict, StreamMoved | FenceLost) or not append.says:
             raise conflict
         there: list[Told] = []
         for say in append.says:

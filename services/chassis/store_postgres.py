@@ -24,7 +24,7 @@ from services.chassis.judgement import Seen, judge, named
 from services.chassis.recorder_postgres import Connection, PostgresRecorder, StoreUnreachable, connect
 from services.chassis.rows import CHECKPOINT, Claim, Pick, Put, Row
 from services.chassis.rows_sql import POSTGRES
-from services.chassis.store import Append, StreamMoved
+from services.chassis.store import Append, FenceLost, StreamMoved
 from services.chassis.store_sqlite import Asked, encoded
 
 READERS = 4
@@ -165,7 +165,7 @@ class PostgresStore:
 
     def _second_look(self, asked: Asked | Claim, answer: Any) -> Any:
         """The same facts once more are the same answer (I4); any other conflict is what it is."""
-        if not isinstance(answer, StreamMoved) or not isinstance(asked, Asked) or not asked.append.says:
+        if not isinstance(answer, StreamMoved | FenceLost) or not isinstance(asked, Asked) or not asked.append.says:
             return answer
         there: list[Told] = []
         for say in asked.append.says:

@@ -24,7 +24,7 @@ from services.chassis.kept import Kept
 from services.chassis.recorder_sqlite import SqliteRecorder, Stored, locked
 from services.chassis.rows import CHECKPOINT, Claim, Pick, Put, Row
 from services.chassis.rows_sql import SQLITE
-from services.chassis.store import Append, Conflict, StreamMoved
+from services.chassis.store import Append, Conflict, FenceLost, StreamMoved
 
 T = TypeVar("T")
 
@@ -130,7 +130,7 @@ class SqliteStore:
                 db.execute("ROLLBACK")
             raise
         return [
-            self._second_look(asked, answer) if isinstance(answer, StreamMoved) else answer
+            self._second_look(asked, answer) if isinstance(answer, StreamMoved | FenceLost) else answer
             for asked, answer in zip(group, answers, strict=True)
         ]
 

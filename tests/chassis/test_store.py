@@ -174,6 +174,16 @@ async def test_an_epoch_fences_out_whoever_held_the_line_before(store):
     await store.append(Append([say("delivery-a", 1, "f2")], fence=("acme.x", 2)))
 
 
+async def test_what_stands_is_answered_again_also_after_its_line_was_taken_over(store):
+    """I4: an outcome whose answer was lost is no late one, however the line has moved on."""
+    await store.append(Append(rows=[Put(LINE, {"connection": "acme.x", "channel": "x", "epoch": 1})]))
+    outcome = Append([say("delivery-a", 0, "f1")], fence=("acme.x", 1))
+    first = await store.append(outcome)
+    await store.append(Append(rows=[Change(LINE, {"connection": "acme.x"}, {"epoch": 2})]))
+    assert list(await store.append(outcome)) == list(first)
+    assert await store.position() == 1
+
+
 async def test_no_line_no_fence(store):
     with pytest.raises(FenceLost):
         await store.append(Append([say("delivery-a", 0, "f1")], fence=("acme.x", 1)))
