@@ -18,6 +18,7 @@ from services.serving import connected
 
 THE_FEED, PRODUCTION = "the feed does not get on", "Production's messages are not taken in"
 """What is said of a part in trouble, before its own words."""
+DRAINING = "draining: what is in hand is finished, and nothing new begins"
 REPLAY_LETTERS = 12
 """So much of a fresh id is enough to tell the replays of a day apart."""
 
@@ -58,7 +59,11 @@ class Around:
         if self._views is not None and self._views.stopped:
             missing.append(f"the views wait: {self._views.stopped}")
         missing += [f"{what}: {part.trouble}" for what, part in self._parts.items() if part.trouble]
-        return missing + self._clocks_apart()
+        return missing + self._clocks_apart() + self._leaving()
+
+    def _leaving(self) -> list[str]:
+        """I29: whoever sends requests here sends them elsewhere from now on."""
+        return [DRAINING] if self._chassis.drain.begun.is_set() else []
 
     def _clocks_apart(self) -> list[str]:
         """I22: wall and house have parted, and an operator has to say which is right."""

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from services.chassis import telemetry
 from services.chassis.bells import BelledStore
 from services.chassis.doorbell import Doorbell
+from services.chassis.drain import Drain
 from services.chassis.egress import Egress
 from services.chassis.house_time import LateClock, clock_of, database_clock
 from services.chassis.opening import open_store
@@ -31,15 +32,16 @@ async def run_one(name: str, settings: Settings, *, said: Callable[[str], None])
     """Until SIGTERM or Ctrl-C, or until a part of it breaks: then with that fault."""
     telemetry.start_logging(settings.log_level, service=name)
     assert settings.nats_url  # noqa: S101 - the command asks for one
-    ended = asyncio.Event()
+    drain = Drain()
     for each in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(each, ended.set)
+        asyncio.get_running_loop().add_signal_handler(each, drain.ask)
     async with contextlib.AsyncExitStack() as stack:
-        parts = await _start(name, settings, stack, said)
+        parts = await _start(name, settings, drain, stack, said)
         search_seldom()
         running = [asyncio.create_task(part.run(), name=type(part).__name__.lower()) for part in parts]
-        waiting = asyncio.create_task(ended.wait())
+        waiting = asyncio.create_task(drain.begun.wait())
         done, _ = await asyncio.wait([*running, waiting], return_when=asyncio.FIRST_COMPLETED)
+        await drain.left()
         for task in (*running, waiting):
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
@@ -48,7 +50,7 @@ async def run_one(name: str, settings: Settings, *, said: Callable[[str], None])
 
 
 async def _start(
-    name: str, settings: Settings, stack: contextlib.AsyncExitStack, said: Callable[[str], None]
+    name: str, settings: Settings, drain: Drain, stack: contextlib.AsyncExitStack, said: Callable[[str], None]
 ) -> list[Part]:
     address = str(settings.nats_url)
     late = LateClock()
@@ -59,7 +61,7 @@ async def _start(
     async with connected(address) as client:
         await Topology(client, replicas=replicas_for(address)).ensure()
     chassis = Chassis(store, clock, new_id, speed=settings.speed, shared=True, holder=holder(name),
-                      lease_now=database_clock(settings.database))  # fmt: skip
+                      lease_now=database_clock(settings.database), drain=drain)  # fmt: skip
     sandbox = settings.sandbox if settings.sandbox.startswith("http") else None
     egress = Egress(clock, hosts(), sandbox=sandbox, allow=settings.egress_allow)
     stack.push_async_callback(egress.close)
@@ -71,7 +73,7 @@ async def _start(
         case "scheduler":
             from services.scheduler.edge import Edge
 
-            service = system.scheduler(lambda intake: Edge(address, intake, clock=clock))
+            service = system.scheduler(lambda intake: Edge(address, intake, clock=clock, drain=drain))
         case "publisher":
             service = system.publisher(settings.lanes)
         case "collector":

@@ -16,6 +16,7 @@ import structlog
 
 from services.chassis.bells import BelledStore, bell_of_alarms
 from services.chassis.clock import Clock
+from services.chassis.drain import Drain
 from services.chassis.rows import ALARM, Change, Claim, Drop, Pick, Put, Row
 from services.chassis.store import Append, Conflict, Store, StoreError
 
@@ -59,9 +60,11 @@ class Alarms:
         shared: bool = False,
         holder: str = "here",
         lease_now: Callable[[], datetime] | None = None,
+        drain: Drain | None = None,
     ) -> None:
         self._store, self._service, self._rings, self._clock = store, service, dict(rings), clock
         self._shared, self._holder = shared, holder
+        self._drain = drain or Drain()
         self._lease_now = lease_now or (lambda: datetime.fromtimestamp(clock.elapsed(), UTC))
         self._hand: dict[asyncio.Task[None], str] = {}
         self.stopped: str | None = None
@@ -74,7 +77,8 @@ class Alarms:
                 until = None
                 try:
                     await self.step()
-                    until = None if len(self._hand) >= HAND_MAX else await self.next_due()
+                    full = len(self._hand) >= HAND_MAX or self._drain.begun.is_set()
+                    until = None if full else await self.next_due()
                     self.stopped = None
                 except (StoreError, OSError) as broken:
                     # What is due stays due; a full disk or a lost database heals, and we go on (I28).
@@ -88,11 +92,14 @@ class Alarms:
             await self.close()
 
     async def step(self) -> int:
-        """Take in hand whatever is due; how many that were."""
+        """Take in hand whatever is due; how many that were. None for a process that is leaving (I29)."""
+        if self._drain.begun.is_set():
+            return 0
         rows = await self._take(HAND_MAX - len(self._hand))
         for row in rows:
             ringing = asyncio.ensure_future(self._ring(row))
             self._hand[ringing] = str(row["name"])
+            self._drain.holds(ringing)
             ringing.add_done_callback(self._rung)
         return len(rows)
 
@@ -172,7 +179,7 @@ class Alarms:
             await self._store.append(Append(rows=[self._later(row, ring, gone)]))
         except (StoreError, OSError) as broken:
             log.error("an alarm stays as it is", service=self._service, alarm=row["name"], error=str(broken))
-            await self._clock.nap(LOOK_EVERY_S)
+            await self._clock.nap(LOOK_EVERY_S, self._drain.begun)
 
     def _later(self, row: Row, ring: dict[str, Any], gone: Drop) -> Change:
         """The very row, unless somebody has set the alarm anew meanwhile."""

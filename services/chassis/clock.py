@@ -114,6 +114,11 @@ class ScaledClock:
         await _first_of(seconds, wakes)
 
 
+def parted(clock: object) -> bool:
+    """Only a clock that is led by the wall can part from it."""
+    return isinstance(clock, ScaledClock) and clock.parted
+
+
 class RealClock(ScaledClock):
     """House time is the wall's at start, advanced by the monotonic clock."""
 

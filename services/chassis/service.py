@@ -12,6 +12,7 @@ from events import Fact
 from services.chassis.alarms import Alarms, Ring
 from services.chassis.bells import BelledStore
 from services.chassis.clock import Clock
+from services.chassis.drain import Drain
 from services.chassis.inbox import Inbox, Reaction
 
 
@@ -26,6 +27,7 @@ class Chassis:
     shared: bool = False
     holder: str = "here"
     lease_now: Callable[[], datetime] | None = None
+    drain: Drain = field(default_factory=Drain)
 
     @property
     def leases(self) -> Callable[[], datetime]:
@@ -78,5 +80,5 @@ def service(
     """A service wired to the log: its reactions on the inbox, its rings and the inbox's own on the alarms."""
     inbox = Inbox(chassis.store, name, reactions, clock=chassis.clock, new_id=chassis.new_id)
     alarms = Alarms(chassis.store, name, {**rings, **inbox.rings}, clock=chassis.clock, shared=chassis.shared,
-                    holder=chassis.holder, lease_now=chassis.leases)  # fmt: skip
+                    holder=chassis.holder, lease_now=chassis.leases, drain=chassis.drain)  # fmt: skip
     return Service(name, inbox, alarms, parts)

@@ -33,6 +33,7 @@ def build(
         holder=chassis.holder,
         speed=chassis.speed,
         lease_now=chassis.leases,
+        drain=chassis.drain,
         wake=chassis.store.bell(READY.name, LINE.name, LOOKING.name),
     )
     return service(

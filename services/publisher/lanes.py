@@ -15,6 +15,8 @@ import structlog
 
 from events.channels import ATTEMPT_LIFE
 from services.channels.adapter import Adapter, Credential, Http
+from services.chassis.clock import parted
+from services.chassis.drain import Drain
 from services.chassis.rows import LINE, LOOKING, Change, Claim, Pick, Row, Table
 from services.chassis.store import Append, FenceLost, Store, StoreError
 from services.publisher.looking import Looking
@@ -47,9 +49,11 @@ class Lanes:
         speed: float = 1.0,
         lease_now: Callable[[], datetime] | None = None,
         wake: asyncio.Event | None = None,
+        drain: Drain | None = None,
     ) -> None:
         outside = Outside(adapters, http_for, open_credential, dress)
-        self._sending = Sending(store, outside, clock, new_id, ATTEMPT_LIFE * speed)
+        self._drain = drain or Drain()
+        self._sending = Sending(store, outside, clock, new_id, ATTEMPT_LIFE * speed, self._drain)
         self._looking = Looking(store, outside, clock, new_id)
         self._store, self._clock, self._holder, self._lanes_max = store, clock, holder, lanes_max
         self._channels = tuple(adapters)
@@ -82,12 +86,17 @@ class Lanes:
             await self.close()
 
     async def step(self) -> int:
-        """Give every free lane its work; how many pieces of work were begun."""
+        """Give every free lane its work; how many pieces of work were begun.
+
+        None by a process that is leaving (I29). While nobody knows what time it is, lanes only look (I22).
+        """
         begun = 0
+        if self._drain.begun.is_set():
+            return begun
         for channel in self._channels:
             room = self._lanes_max - sum(each == channel for each, _, _ in self._lanes.values())
             for table, work in ((LOOKING, self._looking.at), (LINE, self._sending.first_of)):
-                if room > 0:
+                if room > 0 and not (table is LINE and parted(self._clock)):
                     for row in await self._claim(table, channel, room):
                         self._begin(channel, table, row, work)
                         room, begun = room - 1, begun + 1
@@ -121,7 +130,7 @@ class Lanes:
                     mine = {"story": row["story"], "holder": self._holder}
                     await self._store.append(Append(rows=[Change(LOOKING, mine, {"lease_until": until})]))
             except FenceLost:
-                lane.cancel()
+                self._drain.cut(lane)
             except (StoreError, OSError) as broken:
                 # Said again in a moment; should it stay unsaid, the lease runs out and the fence tells.
                 log.error("a lane could not renew its lease", error=str(broken))
@@ -135,6 +144,7 @@ class Lanes:
     def _begin(self, channel: str, table: Table, row: Row, work: Callable[[Row], Awaitable[None]]) -> None:
         lane: asyncio.Task[None] = asyncio.ensure_future(work(row))  # type: ignore[arg-type]
         self._lanes[lane] = (channel, table, row)
+        self._drain.holds(lane)
         lane.add_done_callback(self._emptied)
 
     def _emptied(self, lane: asyncio.Task[None]) -> None:

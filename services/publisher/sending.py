@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
+
+import structlog
 
 from events import AttemptStarted, CredentialRefused, Fact, RateLimited, Told
 from events.subjects import connection_stream
 from services.channels.adapter import Credential
-from services.channels.outcome import Absent, Outcome
+from services.channels.outcome import Absent, Outcome, Unclear
 from services.chassis.alarms import set_alarm
+from services.chassis.clock import parted
+from services.chassis.drain import Cut, Drain
 from services.chassis.rows import LINE, READY, Change, Pick, Put, Row, Write
-from services.chassis.store import Append, Conflict, FenceLost, Store
+from services.chassis.store import Append, Conflict, FenceLost, Store, StoreError
 from services.publisher import delivery, settling
 from services.publisher.case import Case, read_case
 from services.publisher.consequences import SERVICE, consequences, retry_alarm
@@ -22,6 +26,9 @@ from services.publisher.turns import IN_TURN, free, hold, leave
 
 LOCKED_WAIT = timedelta(minutes=1)
 """How long a line waits whose credential could not be opened just now: no attempt was begun, so no try is used."""
+STORE_AGAIN_S = 1.0
+
+log = structlog.get_logger("sending")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,7 @@ class Sending:
     clock: Any
     new_id: Callable[[], str]
     life: timedelta
+    drain: Drain = field(default_factory=Drain)
 
     async def first_of(self, line: Row) -> None:
         """Take the line's first post as far as its next step leads, then let the line go."""
@@ -41,11 +49,22 @@ class Sending:
             started = await self._begin(line, ready)
             if started:
                 case, attempt, credential = started
-                wish = self.outside.wish(case, started_at=attempt.about.happened_at, deadline=_deadline(attempt))
-                outcome = await self.outside.publish(case.due.connection, credential, wish, self.clock.now())
-                await self._end(line, ready[0], attempt, outcome)
+                await self._end(line, ready[0], attempt, await self._call(case, attempt, credential))
         except FenceLost:
             return  # another lane has the line; an attempt of ours is found by its `look` alarm
+
+    async def _call(self, case: Case, attempt: Told, credential: Credential) -> Outcome:
+        """The one call; cut short when its line is lost or we have to leave, and then nobody knows (I29)."""
+        wish = self.outside.wish(case, started_at=attempt.about.happened_at, deadline=_deadline(attempt))
+        try:
+            with self.drain.call():
+                return await self.outside.publish(case.due.connection, credential, wish, self.clock.now())
+        except Cut as cut:
+            return Unclear("cut", str(cut))
+
+    def _may_start(self) -> bool:
+        """No process begins what it would have to cut, or what it does not know the time of (I22, I29)."""
+        return not (self.drain.begun.is_set() or parted(self.clock))
 
     async def _begin(self, line: Row, ready: Sequence[Row]) -> tuple[Case, Told, Credential] | None:
         """AttemptStarted, durable and guarded by all it relies on; or None, with the line let go."""
@@ -60,7 +79,9 @@ class Sending:
             facts = self._decide(case, line, credential)
             starts = bool(facts) and isinstance(facts[0], AttemptStarted)
             try:
-                if starts and credential is None:
+                if starts and not self._may_start():
+                    await self._let_go(line, [], ready)
+                elif starts and credential is None:
                     await self._let_go(line, self._locked(connection), ready)
                 elif starts and credential and delivery.must_look_first(case.state, case.due):
                     if await self._absent_at_first(line, case, credential, rest):
@@ -121,33 +142,52 @@ class Sending:
         return [hold(connection, until), set_alarm(SERVICE, f"line-{connection}", until, ring)]
 
     async def _end(self, line: Row, first: Row, attempt: Told, outcome: Outcome) -> None:
-        """The outcome, in one append with the line's freedom; too late for the line, it is only evidence (F5)."""
-        story, started = str(first["story"]), attempt.fact
-        assert isinstance(started, AttemptStarted)  # noqa: S101 - _begin gave it
+        """The call cannot be taken back, so its outcome is written down as soon as the store takes it (I28)."""
         fence_held = True
         while True:
-            case, now = await read_case(self.store, story), self.clock.now()
-            assert case is not None  # noqa: S101 - it was due, and facts stay
-            facts: Sequence[Fact] = []
-            if fence_held:
-                facts = delivery.settle(case.state, due=case.due, attempt=started.attempt, outcome=outcome, now=now)
-            rows = consequences(story, facts)
-            if not facts:
-                facts = delivery.late(case.state, started=started, outcome=outcome)
-            say = case.say(facts, at=now, new_id=self.new_id, cause=attempt)
             try:
-                if fence_held:
-                    rows += await self._after(line, first, facts, case)
-                    relied = connection_stream(case.due.connection)
-                    still = {relied: case.still[relied]}
-                    await self.store.append(Append([say], still=still, fence=_fence(line), rows=rows))
-                else:
-                    await self.store.append(Append([say]))
+                await self._stands(await self._told(line, first, attempt, outcome, fence_held=fence_held))
                 return
             except FenceLost:
                 fence_held = False
             except Conflict:
                 continue
+            except (StoreError, OSError) as broken:
+                await self._store_again(broken)
+
+    async def _told(self, line: Row, first: Row, attempt: Told, outcome: Outcome, *, fence_held: bool) -> Append:
+        """The outcome, in one append with the line's freedom; too late for the line, it is only evidence (F5)."""
+        story, started = str(first["story"]), attempt.fact
+        assert isinstance(started, AttemptStarted)  # noqa: S101 - _begin gave it
+        case, now = await read_case(self.store, story), self.clock.now()
+        assert case is not None  # noqa: S101 - it was due, and facts stay
+        facts: Sequence[Fact] = []
+        if fence_held:
+            facts = delivery.settle(case.state, due=case.due, attempt=started.attempt, outcome=outcome, now=now)
+        rows = consequences(story, facts)
+        if not facts:
+            facts = delivery.late(case.state, started=started, outcome=outcome)
+        say = case.say(facts, at=now, new_id=self.new_id, cause=attempt)
+        if not fence_held:
+            return Append([say])
+        rows += await self._after(line, first, facts, case)
+        relied = connection_stream(case.due.connection)
+        return Append([say], still={relied: case.still[relied]}, fence=_fence(line), rows=rows)
+
+    async def _stands(self, append: Append) -> None:
+        """The very same append again while its answer is lost: it stays one fact (I4)."""
+        while True:
+            try:
+                await self.store.append(append)
+                return
+            except Conflict:
+                raise
+            except (StoreError, OSError) as broken:
+                await self._store_again(broken)
+
+    async def _store_again(self, broken: Exception) -> None:
+        log.error("an outcome waits for the store", error=str(broken))
+        await self.clock.nap(STORE_AGAIN_S)
 
     async def _after(self, line: Row, first: Row, facts: Sequence[Fact], case: Case) -> list[Write]:
         """A limited post stays first in its line; a refused one too, and sets the line aside until the grant moves."""

@@ -27,6 +27,7 @@ from nats.js.errors import NotFoundError
 
 from events.subjects import POST_APPROVED, PRODUCTION
 from services.chassis.clock import Clock
+from services.chassis.drain import Drain
 from services.chassis.link import ANSWER_S, AWAY, again_and_again, close, options, while_open
 from services.chassis.pull import Pull
 from services.chassis.store import StoreError
@@ -52,8 +53,8 @@ class Takes(Protocol):
 class Edge:
     """A `Part`. `trouble` says why nothing is taken in, or None: readiness asks it."""
 
-    def __init__(self, address: str, intake: Takes, *, clock: Clock) -> None:
-        self._address, self._intake, self._clock = address, intake, clock
+    def __init__(self, address: str, intake: Takes, *, clock: Clock, drain: Drain | None = None) -> None:
+        self._address, self._intake, self._clock, self._drain = address, intake, clock, drain or Drain()
         self._js: JetStreamContext | None = None
         self._pull: Pull | None = None
         self._asking, self._asked_at = asyncio.Lock(), -ASK_GAP_S
@@ -61,7 +62,8 @@ class Edge:
 
     async def run(self) -> None:
         passing = (*AWAY, TopologyWrong)  # an operator may mend it while we run
-        await again_and_again(self._attempt, clock=self._clock, failed=self._failed, passing=passing)
+        fetching = again_and_again(self._attempt, clock=self._clock, failed=self._failed, passing=passing)
+        await self._drain.until_begun(fetching)
 
     async def in_flight(self) -> str | None:
         """What the broker itself says *after* being asked: an older answer may not know the newest message (D7).

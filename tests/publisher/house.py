@@ -15,6 +15,7 @@ from events.envelope import About
 from events.subjects import account_stream, connection_stream, delivery_stream, post_stream
 from services.channels.adapter import Credential
 from services.channels.outcome import Absent, Delivered
+from services.chassis.drain import Drain
 from services.chassis.rows import ALARM, Drop, Pick
 from services.chassis.store import Append, Conflict, Say
 from services.chassis.store_memory import MemoryStore
@@ -34,6 +35,10 @@ class HandClock:
 
     def elapsed(self) -> float:
         return (self.at - self._began).total_seconds()
+
+    async def nap(self, seconds: float, *wakes: asyncio.Event) -> None:
+        """It stands, so nobody sleeps."""
+        await asyncio.sleep(0)
 
 
 class Channel:
@@ -75,6 +80,7 @@ class House:
         self.store = MemoryStore(self.clock.now)
         self._ids, self._read = itertools.count(1), 0
         self.locked = False
+        self.drain = Drain()
         self.versions: dict[str, int] = {}
         self.channels = {name: Channel(name) for name in map(channel_of, connections)}
         wiring = {"clock": self.clock, "new_id": self.new_id}
@@ -83,10 +89,11 @@ class House:
         self.connections = connections
 
     def more_lanes(self, *, lanes_max: int = 64, holder: str = "here") -> Lanes:
+        self.drain = Drain()
         return Lanes(
             self.store, clock=self.clock, new_id=self.new_id, adapters=self.channels, http_for=lambda name: name,
             open_credential=self._open, dress=lambda case: (case.due.content.text, None, MARKER),
-            lanes_max=lanes_max, holder=holder,
+            lanes_max=lanes_max, holder=holder, drain=self.drain,
         )  # fmt: skip
 
     def new_id(self) -> str:

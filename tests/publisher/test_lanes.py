@@ -299,7 +299,7 @@ async def test_a_lane_that_lost_its_line_is_cut(house):
     assert house.lanes.busy == 0
     channel.gate.set()
     await second.quiet()
-    assert await house.story() == ["AttemptStarted"]
+    assert await house.story() == ["AttemptStarted", "LateSendSeen"], "what had gone out is evidence"
 
 
 async def test_a_cancel_before_the_attempt_leaves_nothing_to_send(house):
