@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 OUTCOMES = {"post_published", "post_failed", "attempt_failed", "attempt_unclear", "rate_limited", "credential_refused"}
 """What an attempt comes to, once it has come to something."""
 
@@ -23,17 +25,20 @@ class Said:
     data: dict[str, Any]
 
 
+FACTS = "SELECT rowid, topic, state FROM stored_events WHERE rowid > ? ORDER BY rowid"
+HEAD = "SELECT COALESCE(MAX(rowid), 0) FROM stored_events"
+
+
 class Logbook:
     def __init__(self, data: Path) -> None:
         self._path = data / "log.db"
 
     def facts(self, after: int = 0) -> list[Said]:
-        asked = "SELECT rowid, topic, state FROM stored_events WHERE rowid > ? ORDER BY rowid"
-        return [_said(*row) for row in self._asked(asked, after)]
+        return [_said(*row) for row in self._asked(FACTS, after)]
 
     @property
     def head(self) -> int:
-        return self._asked("SELECT COALESCE(MAX(rowid), 0) FROM stored_events")[0][0]
+        return self._asked(HEAD)[0][0]
 
     def open_attempts(self) -> dict[str, Said]:
         """By story: attempts that have started and have come to nothing yet."""
@@ -48,6 +53,18 @@ class Logbook:
     def _asked(self, query: str, *values: Any) -> list[Any]:
         with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=30)) as db:
             return db.execute(query, values).fetchall()
+
+
+class ServersLogbook(Logbook):
+    """The same of a log on PostgreSQL."""
+
+    def __init__(self, database: str) -> None:
+        self._database = database
+
+    def _asked(self, query: str, *values: Any) -> list[Any]:
+        there = query.replace("rowid", "notification_id").replace("?", "%s")
+        with psycopg.connect(self._database) as db:
+            return db.execute(there, values).fetchall()  # type: ignore[arg-type]
 
 
 def _said(position: int, topic: str, state: bytes) -> Said:
