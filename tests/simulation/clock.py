@@ -8,18 +8,39 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from services.chassis.clock import SteppingClock
+from services.chassis.clock import DRIFT_MAX, SteppingClock
 
 
 class HouseClock(SteppingClock):
-    """`elapsed` steps along with the house; naps are the loop's own timers, so that an idle house is not woken."""
+    """`elapsed` steps along with the house; naps are the loop's own timers, so that an idle house is not woken.
+
+    `ahead` is how far the machine's wall has jumped away from it (I22).
+    """
 
     def __init__(self, start: datetime) -> None:
         super().__init__(start)
         self._numbers = itertools.count()
         self._coming: list[tuple[datetime, int, asyncio.Future[None]]] = []
+        self.ahead = timedelta()
+        self._parted: list[tuple[datetime, datetime | None]] = []
+        """From when until when wall and house were more than a little apart."""
+
+    @property
+    def parted(self) -> bool:
+        return abs(self.ahead) > DRIFT_MAX
+
+    def jump(self, ahead: timedelta) -> None:
+        if self.parted:
+            self._parted[-1] = (self._parted[-1][0], self._now)
+        self.ahead = ahead
+        if self.parted:
+            self._parted.append((self._now, None))
+
+    def had_parted(self, moment: datetime) -> bool:
+        """At the very instant of a jump nobody can say."""
+        return any(begins < moment and (ends is None or moment < ends) for begins, ends in self._parted)
 
     def step_to(self, moment: datetime) -> None:
         self._now = max(self._now, moment)

@@ -26,7 +26,7 @@ PRUNE_AT = 400
 class Life:
     def __init__(self, house: House, number: int) -> None:
         self.house, self.number, self.name = house, number, f"life-{number}"
-        self.dead, self.paused = False, False
+        self.dead, self.paused, self.stood_still = False, False, False
         self.calls = 0
         """Calls to channels that have not come back yet."""
         self._gate = asyncio.Event()
@@ -45,6 +45,8 @@ class Life:
         try:
             self.services = build(self, chassis)
             for each in self.services:
+                if house.plan.poisons:
+                    house.poison.into(each)
                 house.loop.create_task(self._runs(each.name, each.run()))
         finally:
             LIVING.reset(token)
@@ -82,7 +84,7 @@ class Life:
         """As by SIGSTOP: whatever it was about to do, it does when it goes on."""
         if self.dead or self.paused:
             return
-        self.paused = True
+        self.paused = self.stood_still = True
         self._gate = asyncio.Event()
         self.house.passing.after(lasts, self.go_on)
 

@@ -51,6 +51,9 @@ class Call:
     """What became visible by it."""
     heard: bool
     """Whether its answer says so."""
+    body: bytes
+    stood_still: bool
+    """Whether the process was ever stopped since it began."""
 
 
 class SeenWorld(World):
@@ -75,7 +78,8 @@ class SeenWorld(World):
         self.asked += 1
         if self._makes_visible(method, path):
             call = Call(self.now(), life.name, connection, story_in(connection, body or b""), given.status, self._made,
-                        heard=not given.lost and 200 <= given.status < 300)  # fmt: skip
+                        heard=not given.lost and 200 <= given.status < 300, body=body or b"",
+                        stood_still=life.stood_still)  # fmt: skip
             self.published.append(call)
             self._house.called(call)
         return given

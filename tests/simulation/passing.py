@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from services.chassis.clock import SteppingClock
+from tests.simulation.clock import HouseClock
 from tests.simulation.loop import Loop, Spins
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ ASKED_MAX = 30_000
 
 
 class Passing:
-    def __init__(self, house: House, loop: Loop, clock: SteppingClock) -> None:
+    def __init__(self, house: House, loop: Loop, clock: HouseClock) -> None:
         self._house, self._loop, self._clock = house, loop, clock
         self._script: list[tuple[datetime, int, Callable[[], Any]]] = []
         self._numbers = itertools.count()
@@ -101,7 +101,7 @@ class Passing:
         for row in self._house.rows("alarm"):
             if row["due_at"] <= now and _free(row, alive):
                 return f"the alarm {row['name']}"
-        for row in self._house.rows("line"):
+        for row in () if self._clock.parted else self._house.rows("line"):
             if row["head_turn"] is not None and (row["not_before"] or now) <= now and _free(row, alive):
                 return f"the line of {row['connection']}"
         for row in self._house.rows("looking"):

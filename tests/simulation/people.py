@@ -21,6 +21,7 @@ from events import (
     ChannelDisconnected,
     EditAsked,
     Fact,
+    FactParked,
     OutcomeUnknown,
     PostEdited,
     PostFailed,
@@ -29,6 +30,7 @@ from events import (
     PostTakenIn,
     PublishingPaused,
     PublishingResumed,
+    RedriveAsked,
     RescheduleAsked,
     RetryAsked,
     SettleAsked,
@@ -167,6 +169,8 @@ class People:
                 self._later(told, lambda: self._settle(told.story))
             case PostFailed() | PostRefused():
                 self._later(told, lambda: self._mend(told.story))
+            case FactParked(service=service, position=position):
+                self._later(told, lambda: self._redrive(service, position))
             case PostMissed():
                 self._later(told, lambda: self._decide_missed(told.story))
             case ChannelDisconnected(connections=names):
@@ -211,6 +215,12 @@ class People:
             self.ask(EditAsked(**self._of(story), text=f"Shorter: {story.split('.', 1)[1]}."), story)
         self._house.faults.fired["retry"] += 1
         self.ask(RetryAsked(**self._of(story)), story)
+
+    def _redrive(self, service: str, position: int) -> None:
+        """The handler is mended, and the fact offered to it again."""
+        self._house.poison.mend((service, position))
+        asking = asking_stream("a person", str(next(self._numbers)))
+        self.say(asking, RedriveAsked(parked=f"stuck-{service}.{position}", body_hash="mended"))
 
     def _decide_missed(self, story: str) -> None:
         if self._house.phase_of(story) != "missed":

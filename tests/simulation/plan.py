@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from events import AccountDocument
-from tests.simulation.troubles import Trouble, troubles
+from tests.simulation.troubles import Trouble, rare, troubles
 
 DAYS = 14
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Tokyo", "Pacific/Auckland", "America/Sao_Paulo", "UTC")
@@ -73,6 +73,15 @@ class Plan:
     def until(self) -> datetime:
         return self.start + timedelta(days=self.days)
 
+    @property
+    def poisons(self) -> bool:
+        return any(trouble.kind == "poison" for trouble in self.troubles)
+
+    @property
+    def forgets(self) -> bool:
+        """Whether a service may be set back to where it had read before."""
+        return self.reads_again or any(trouble.kind == "checkpoint_set_back" for trouble in self.troubles)
+
 
 def plan_of(seed: int) -> Plan:
     random = Random(f"{seed} the plan")
@@ -97,7 +106,10 @@ def plan_of(seed: int) -> Plan:
         crowd=crowd,
         messages=_messages(random, start, names, connections, crowd),
     )  # fmt: skip
-    return replace(plan, troubles=troubles(random, plan))
+    common = troubles(random, plan)
+    return replace(
+        plan, troubles=sorted([*common, *rare(Random(f"{seed} what is rare"), plan)], key=lambda each: each.at)
+    )
 
 
 def _account(random: Random, name: str) -> AccountDocument:

@@ -77,5 +77,11 @@ FOUND_BY: dict[str, int] = {
     "a_refused_key_is_exchanged_as_if_it_were_a_token": 27,
     "a_refused_credential_is_nobodys_business": 27,
     "a_renewed_grant_counts_as_the_one_before": 29,
+    "attempts_begin_while_the_clocks_have_parted": 3,
+    "a_fact_is_tried_once_too_often": 17,
+    "a_fact_overtakes_the_held_one_of_its_story": 291,
+    "a_text_is_tidied_on_its_way_out": 0,
+    "a_link_is_dressed_for_the_campaign_of_the_day": 1,
+    "an_intent_lasts_a_minute": 0,
 }
 """A seed that finds each planted fault, tried first; where the product has moved on, another one may."""

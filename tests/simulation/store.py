@@ -63,7 +63,10 @@ class LifeStore:
         return await self._asked(self._disk.fold, stream, decider)
 
     async def tail(self, after: int, limit: int = 500) -> Sequence[Told]:
-        return await self._asked(self._disk.tail, after, limit)
+        page = await self._asked(self._disk.tail, after, limit)
+        if page:
+            self._life.house.was_read(after, page)
+        return page
 
     async def lines(self, after: int, limit: int = 500) -> Sequence[Line]:
         return await self._asked(self._disk.lines, after, limit)

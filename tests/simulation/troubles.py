@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from tests.simulation.plan import Plan
 
 OF_THE_HOUSE = ("crash_before_append", "crash_after_append", "crash_before_call", "crash_after_call", "pause",
-                "disk_full", "answer_of_store_lost", "bell_lost", "checkpoint_set_back")  # fmt: skip
+                "disk_full", "answer_of_store_lost", "bell_lost", "checkpoint_set_back", "wall_jump",
+                "poison")  # fmt: skip
 OF_THE_WORLD = ("lost_answer", "outage_before", "outage_after", "limit", "slow", "refuse", "expired", "revoked",
                 "look_up_lag", "unreachable")  # fmt: skip
 OF_PEOPLE = ("cancel", "retry", "reschedule", "edit", "undo", "disconnect", "reconnect", "paused", "account_changed",
@@ -61,6 +62,32 @@ def troubles(random: Random, plan: Plan) -> list[Trouble]:
     if random.random() < 0.2:
         found.append(_slow_crowd(random, plan))
     return sorted(found, key=lambda each: each.at)
+
+
+HANDLERS = (("publisher", "PostDue"), ("publisher", "PostCancelled"), ("publisher", "ChannelConnected"),
+            ("publisher", "GrantRefreshed"), ("scheduler", "PostPublished"), ("scheduler", "PostFailed"),
+            ("scheduler", "ChannelConnected"), ("scheduler", "CancelAsked"), ("scheduler", "RetryAsked"),
+            ("collector", "PostPublished"), ("gateway", "CredentialRefused"))  # fmt: skip
+"""Who may turn out not to be able to take what."""
+
+
+def rare(random: Random, plan: Plan) -> list[Trouble]:
+    """Drawn apart, so that the fortnights that were there before these troubles are what they were."""
+    found = []
+    if random.random() < 0.25:
+        at = random.choice(
+            (plan.crowd.at - timedelta(minutes=5), plan.start + timedelta(hours=random.randrange(1, 90)))
+        )
+        by = timedelta(seconds=random.choice((-86_400, -90, -6, 3, 6, 3600, 86_400)))
+        found.append(
+            Trouble(at, "wall_jump", {"by": by, "lasts": timedelta(minutes=random.choice((1, 20, 300, 2000)))})
+        )
+    for _ in range(random.choice((0, 0, 0, 1, 2))):
+        service, fact = random.choice(HANDLERS)
+        at = plan.start + timedelta(minutes=random.randrange(3000))
+        what = {"service": service, "fact": fact, "passed": random.randrange(2), "times": random.choice((1, 3, 1000))}
+        found.append(Trouble(at, "poison", what))
+    return found
 
 
 def _slow_crowd(random: Random, plan: Plan) -> Trouble:

@@ -120,10 +120,13 @@ class Attempts(Witness):
         """Nobody who was due before is still waiting for the first attempt of this round."""
         if story.due is None or not isinstance(story.due.fact, PostDue) or self._was_tried(story, excepted=told):
             return
+        held = {row["key"] for row in self.house.rows("held")}
         for other in self.book.by_connection[fact.connection]:
             due = other.due
             if other is story or due is None or not isinstance(due.fact, PostDue) or other.open:
                 continue
+            if other.name in held:
+                continue  # the publisher could not take its PostDue yet (I25)
             self.reached["I19 attempts with others waiting"] += 1
             earlier = due.position < story.due.position and self._came_before(due.fact, story.due.fact)
             if earlier and (not self._was_tried(other) or isinstance(other.told[-1].fact, RateLimited)):

@@ -156,6 +156,9 @@ class Witness:
     def written(self) -> None:
         """All facts of one append stand in the log."""
 
+    def read(self, after: int, page: Sequence[Told]) -> None:
+        """Somebody who had read up to `after` was given this page."""
+
     def called(self, call: Call, story: Story | None) -> None:
         """A call that makes something visible has just had its effect, if any."""
 

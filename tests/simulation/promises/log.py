@@ -1,9 +1,10 @@
-"""The log itself: I1 to I4, I7 at the door, I24; and that a store which cannot be asked ends nobody (I28)."""
+"""The log itself: I1 to I4, I7 at the door, I9, I24; and that a store which cannot be asked ends nobody (I28)."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,14 @@ if TYPE_CHECKING:
     from tests.simulation.house import House
 
 
+READ_BACK_EVERY = 10
+"""Reading facts back from their bytes takes longer than telling them: one fortnight of so many is read."""
+
+
 class Log(Witness):
-    reaches = ("I1 appends acknowledged", "I1 messages acknowledged", "I3 appends refused", "I4 answers lost",
-               "I7 messages delivered again", "I24 facts recorded", "I28 times without room on the disk")  # fmt: skip
+    reaches = ("I1 appends acknowledged", "I1 messages acknowledged", "I2 pages read", "I3 appends refused",
+               "I4 answers lost", "I7 messages delivered again", "I9 facts read back", "I24 facts recorded",
+               "I28 times without room on the disk")  # fmt: skip
 
     def __init__(self, house: House, book: Book) -> None:
         super().__init__(house, book)
@@ -49,8 +55,25 @@ class Log(Witness):
             if self._taken_in[told.story] > 1:
                 self.breach("I7", told.story, "it was taken in twice")
 
+    def read(self, after: int, page: Sequence[Told]) -> None:
+        """The next ones after it, whole and in order, and never another one there later."""
+        self.reached["I2 pages read"] += 1
+        if [told.id for told in page] != self._seen[after : after + len(page)]:
+            self.breach("I2", "", f"whoever had read to {after} read {[told.position for told in page]}")
+
+    def _read_back(self) -> None:
+        """What was written, from the bytes alone, is what was told."""
+        log, written = self.house.disk._log, self.house.disk._recorder
+        for told, kept in zip(log, written.select_notifications(start=1, limit=len(log)), strict=True):
+            self.reached["I9 facts read back"] += 1
+            read = codec.decode(kept.originator_id, kept.originator_version, kept.id, kept.topic, kept.state)
+            if read != told:
+                self.breach("I9", told.story, f"{kept.topic} at {told.position} was told as {told}, and reads {read}")
+
     def ended(self) -> None:
         house = self.house
+        if house.plan.seed % READ_BACK_EVERY == 0:
+            self._read_back()
         for id in house.acknowledged:
             if id not in self._ids:
                 self.breach("I1", "", f"{id} was acknowledged and is not in the log")

@@ -30,6 +30,8 @@ class Standing(Witness):
         """What it waits for, in the rows that will bring it on its way again."""
         house, name, connection = self.house, story.name, story.connection
         alarms = {row["name"] for row in house.rows("alarm")}
+        if held := {name, f"connection-{connection}"} & {str(row["key"]) for row in house.rows("held")}:
+            return "in line" if {f"held-{key}" for key in held} & alarms else "for a person"
         waiting = next((row for row in house.rows("waiting") if row["story"] == name), None)
         phase = house.phase_of(name)
         if waiting and waiting["waits_for"] == "desk":
