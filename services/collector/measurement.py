@@ -37,13 +37,20 @@ LONGEST_WAIT: Final = timedelta(hours=6)
 
 @dataclass(frozen=True, slots=True)
 class Measuring:
-    """`done` are the windows that need no more polls; `fails` counts the failed polls of the window at hand."""
+    """`done` are the windows that need no more polls, `measured` those that brought something; `fails` counts the
+    failed polls of the window at hand."""
 
     planned: MeasurementPlanned | None = None
     done: tuple[Window, ...] = ()
     fails: int = 0
+    measured: tuple[Window, ...] = ()
     metrics: Metrics | None = None
     closed: bool = False
+
+    @property
+    def days_measured(self) -> int:
+        """How old in whole days the post was when its metrics came back; 0 within the first."""
+        return max((WINDOWS[window].days for window in self.measured), default=0)
 
 
 initial = Measuring()
@@ -54,7 +61,9 @@ def evolve(state: Measuring, fact: Fact) -> Measuring:
         case MeasurementPlanned():
             return replace(state, planned=fact)
         case MetricsCollected(window=window, metrics=metrics):
-            return replace(state, done=(*state.done, window), metrics=metrics, fails=0)
+            return replace(
+                state, done=(*state.done, window), measured=(*state.measured, window), metrics=metrics, fails=0
+            )
         case MeasurementFailed(window=window, retry_at=None):
             return replace(state, done=(*state.done, window), fails=0)
         case MeasurementFailed():

@@ -1,14 +1,17 @@
-"""What the collector hears: a post was published, a poll is due, the weights are due, a grant works again."""
+"""What the collector hears: a post was published, a poll is due, windows or weights are to be learned anew."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import orjson
 
 from events import (
+    AccountChanged,
     Fact,
     MeasurementClosed,
     MeasurementFailed,
@@ -21,17 +24,21 @@ from events import (
 )
 from events.channels import account_of, channel_of
 from events.envelope import About
-from events.subjects import measurement_stream, weights_stream
+from events.subjects import account_stream, engagement_stream, measurement_stream, weights_stream
 from services.channels.adapter import Adapter, Credential, Http
 from services.channels.outcome import MeasureFailed, Measurement
 from services.chassis.alarms import set_alarm
 from services.chassis.clock import Clock
 from services.chassis.rows import READING, Pick, Put, Row, Write
 from services.chassis.store import Append, Say, Store
-from services.collector import measurement, weights
+from services.collector import engagement, measurement, weights
+from services.collector.engagement import REMEMBERED
 from services.collector.measurement import Measuring, next_step
+from services.planning.zones import zone_called
 
 ACTOR = "collector"
+STILL_PUBLISHING: Final = timedelta(weeks=4)
+"""Whoever has published nothing for so long has nothing new to learn from (our setting)."""
 Reaction = Callable[[Told], Awaitable[Append | None]]
 Ring = Callable[[dict[str, Any], Row], Awaitable[Append | None]]
 
@@ -88,6 +95,23 @@ def rings(
             http_for(state.planned.connection), credential, state.planned.channel_post_id, now=clock.now()
         )
 
+    async def learn(ring: dict[str, Any], alarm: Row) -> Append | None:
+        """S16: every 7 days, as long as the connection publishes; the next post measured begins it again."""
+        connection, now = str(ring["connection"]), clock.now()
+        account = account_of(connection)
+        rows = await store.pick(
+            Pick(READING, where={"connection": connection}, since={"published_at": now - REMEMBERED})
+        )
+        if not any(_published(row) > now - STILL_PUBLISHING for row in rows):
+            return None
+        zone = zone_of(await store.read(account_stream(account)))
+        state, version = await store.fold(engagement_stream(connection), engagement)
+        seen = [each for row in rows if (each := _seen(row)) is not None]
+        facts = engagement.recalculate(state, connection=connection, zone=zone, seen=seen, now=now)
+        about = About(story=connection, actor=ACTOR, happened_at=now, account=account, channel=channel_of(connection))
+        says = [Say(engagement_stream(connection), version, draft(list(facts), about, new_id))] if facts else []
+        return Append(says, rows=[_learn_again(connection, now)])
+
     async def weigh(ring: dict[str, Any], alarm: Row) -> Append | None:
         account = str(ring["account"])
         stream = weights_stream(account)
@@ -100,7 +124,7 @@ def rings(
         about = About(story=account, actor=ACTOR, happened_at=clock.now(), account=account)
         return Append([Say(stream, version, draft(list(facts), about, new_id))])
 
-    return {"measure": measure, "weigh": weigh}
+    return {"measure": measure, "learn": learn, "weigh": weigh}
 
 
 def _rows(story: str, state: Measuring, facts: list[Fact], now: datetime) -> list[Write]:
@@ -112,7 +136,7 @@ def _rows(story: str, state: Measuring, facts: list[Fact], now: datetime) -> lis
             retry_at = fact.retry_at
     rows = _next_alarm(story, after, at=retry_at)
     if state.planned is not None and any(isinstance(fact, MetricsCollected | MeasurementClosed) for fact in facts):
-        rows.append(_reading(story, after))
+        rows += [_reading(story, after), replace(_learn_again(state.planned.connection, now), over=False)]
     if any(isinstance(fact, MeasurementClosed) for fact in facts):
         account = account_of(story)
         # S43: once per closed post, coalesced per hour: every post of the hour sets the same alarm.
@@ -136,6 +160,7 @@ def _reading(story: str, state: Measuring) -> Put:
         "channel": channel_of(planned.connection),
         "closed": state.closed,
         "metrics": state.metrics.model_dump() if state.metrics else None,
+        "days": state.days_measured,
     }
     return Put(
         READING,
@@ -147,6 +172,31 @@ def _reading(story: str, state: Measuring) -> Put:
             "body": orjson.dumps(body).decode(),
         },
     )
+
+
+def _learn_again(connection: str, now: datetime) -> Put:
+    ring = {"ring": "learn", "connection": connection}
+    return set_alarm("collector", f"learn.{connection}", now + engagement.EVERY, ring)
+
+
+def zone_of(told: Sequence[Told]) -> ZoneInfo:
+    """The account's own zone, as it is now (S19)."""
+    zones = [each.fact.document.zone for each in told if isinstance(each.fact, AccountChanged)]
+    return zone_called(zones[-1] if zones else "UTC")
+
+
+def _published(row: Row) -> datetime:
+    at = row["published_at"]
+    assert isinstance(at, datetime)  # noqa: S101 - the table
+    return at
+
+
+def _seen(row: Row) -> engagement.Seen | None:
+    """What an hour has brought says little yet: a day at least."""
+    body = orjson.loads(str(row["body"]))
+    if body["metrics"] is None or not body.get("days"):
+        return None
+    return engagement.Seen(_published(row), body["bucket"], Metrics(**body["metrics"]))
 
 
 def _closed_post(row: Row) -> weights.ClosedPost | None:
