@@ -56,6 +56,8 @@ class Around:
     async def unready(self) -> list[str]:
         """Everything that is missing now, by name."""
         missing = [f"the {name} waits: {inbox.stopped}" for name, inbox in self._inboxes.items() if inbox.stopped]
+        if self._chassis.store.trouble:
+            missing.append(self._chassis.store.trouble)
         if self._views is not None and self._views.stopped:
             missing.append(f"the views wait: {self._views.stopped}")
         missing += [f"{what}: {part.trouble}" for what, part in self._parts.items() if part.trouble]

@@ -168,14 +168,15 @@ def _named_with_its_mend() -> tuple[type[Exception], ...]:
     from services.chassis.broker import BrokerFailed
     from services.chassis.processes import ProcessIsOurs
     from services.chassis.settings import SettingsWrong
+    from services.chassis.sparing import StoreBroken
     from services.chassis.store import StoreError
     from services.chassis.topology import TopologyWrong
     from services.chassis.vault import KeyFileWrong
     from services.demo.play import PlayFailed
     from services.demo.week import WeekUnreadable
 
-    return (StoreError, SettingsWrong, OSError, BrokerFailed, ProcessIsOurs, TopologyWrong, KeyFileWrong, PlayFailed,
-            WeekUnreadable)  # fmt: skip
+    return (StoreError, StoreBroken, SettingsWrong, OSError, BrokerFailed, ProcessIsOurs, TopologyWrong, KeyFileWrong,
+            PlayFailed, WeekUnreadable)  # fmt: skip
 
 
 def main() -> None:

@@ -33,6 +33,7 @@ from services.chassis.pauses import search_seldom
 from services.chassis.relay import Relay
 from services.chassis.service import Chassis, Service
 from services.chassis.settings import Settings
+from services.chassis.sparing import StoreBroken
 from services.chassis.topology import Topology
 from services.chassis.vault import Vault, vault_key
 from services.demo.welcome import welcome
@@ -227,7 +228,13 @@ class House:
 
     async def until_broken(self) -> None:
         """For as long as all is well; a service that broke ends the house with its fault."""
-        done, _ = await asyncio.wait(self._running.values(), return_when=asyncio.FIRST_COMPLETED)
+        broke = asyncio.create_task(self.store.broke.wait())
+        try:
+            done, _ = await asyncio.wait({*self._running.values(), broke}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            broke.cancel()
+        if broke in done:
+            raise StoreBroken(self.store.trouble)
         for task in done:
             if task.exception() is not None:
                 log.error("a service broke, so the house stops", service=task.get_name())

@@ -13,6 +13,7 @@ from typing import Any
 from events import Told
 from services.chassis.codec import Line
 from services.chassis.rows import ALARM, Claim, Pick, Put, Row, Write
+from services.chassis.sparing import StoreBroken
 from services.chassis.store import Append, Store
 
 FACTS = "facts"
@@ -37,6 +38,13 @@ class BelledStore:
         self._store = store
         self._bells: dict[str, list[asyncio.Event]] = defaultdict(list)
         self.pending = 0
+        self.broke = asyncio.Event()
+        """The log cannot be written any more: its process is to stop (F19)."""
+
+    @property
+    def trouble(self) -> str | None:
+        """What the store says is wrong with its disk."""
+        return getattr(self._store, "trouble", None)
 
     def bell(self, *names: str) -> asyncio.Event:
         """An event that is set whenever facts or rows of one of these tables were written; whoever waits clears it."""
@@ -60,6 +68,9 @@ class BelledStore:
         self.pending += 1
         try:
             told = await self._store.append(append)
+        except StoreBroken:
+            self.broke.set()
+            raise
         finally:
             self.pending -= 1
         # In the order of the rows, so that whoever wakes first wakes first in every run of the same seed.
@@ -70,6 +81,9 @@ class BelledStore:
         self.pending += 1
         try:
             return await self._store.claim(claim)
+        except StoreBroken:
+            self.broke.set()
+            raise
         finally:
             self.pending -= 1
 

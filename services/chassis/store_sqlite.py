@@ -24,6 +24,7 @@ from services.chassis.kept import Kept
 from services.chassis.recorder_sqlite import SqliteRecorder, Stored, locked
 from services.chassis.rows import CHECKPOINT, Claim, Pick, Put, Row
 from services.chassis.rows_sql import SQLITE
+from services.chassis.sparing import Ballast, Sparing
 from services.chassis.store import Append, Conflict, FenceLost, StreamMoved
 
 T = TypeVar("T")
@@ -54,8 +55,10 @@ class SqliteStore:
         self._recorder.prepare()
         self._reader, self._near = _reader(path), _reader(path)
         self._reading = ThreadPoolExecutor(max_workers=1, thread_name_prefix="log-reader")
+        self._ballast = Ballast(path.with_name(path.name + ".ballast"))
+        self._sparing = Sparing(self._commit, self._ballast)
         self._writing: Grouped[Asked | Claim, Any] = Grouped(
-            self._commit, "log-writer", first=self._to_be_written, then=self._keep
+            self._sparing, "log-writer", first=self._to_be_written, then=self._keep
         )
         self._kept = Kept(self._recorder.last_position())
         self._recorded_at = self._last_recorded_at()
@@ -65,6 +68,11 @@ class SqliteStore:
     def pending(self) -> int:
         """Appends and claims asked for and not yet answered."""
         return self._writing.pending
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong with the disk, or None."""
+        return self._sparing.trouble
 
     def _last_recorded_at(self) -> datetime:
         query = f"SELECT state FROM {self._recorder.events_table_name} ORDER BY rowid DESC LIMIT 1"
@@ -235,6 +243,7 @@ class SqliteStore:
         self._reader.close()
         self._near.close()
         self._recorder.close()
+        self._ballast.give_up()
         self._lock.close()
 
 

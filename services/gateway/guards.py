@@ -17,6 +17,8 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.chassis.sparing import StoreFull
+from services.chassis.store import StoreError
 from services.gateway.problems import MEDIA_TYPE, Problem, invalid, not_found, unauthenticated
 
 BODY_BYTES_MAX = 1_000_000
@@ -65,6 +67,9 @@ class Guards:
         site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
         own = site == "same-origin" if site else bool(origin) and urlsplit(origin).netloc == request.headers.get("host")
         return None if own else Problem("cross_site", "Send it from the page itself, or with an API key.")
+
+
+AWAY = "The log does not answer just now; ask again under the same Idempotency-Key."
 
 
 def too_large(request: Request) -> Problem | None:
@@ -128,6 +133,12 @@ def install(app: FastAPI) -> None:
                 return answer(over())
             case _:
                 return answer(Problem("invalid", str(wrong.detail)))
+
+    @app.exception_handler(StoreError)
+    async def not_now(request: Request, broken: StoreError) -> Response:
+        """Nothing is promised; a full disk or a lost database heals, and then it may be asked again (I28)."""
+        log.error("a request found the log away", path=request.url.path, error=str(broken))
+        return answer(Problem("not_ready", str(broken) if isinstance(broken, StoreFull) else AWAY))
 
     @app.exception_handler(Exception)
     async def ours(request: Request, broken: Exception) -> Response:
