@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from services.chassis.pauses import no_search
-from services.commands import accounts, operations, posts, topology
+from services.commands import accounts, log, operations, posts, topology
 from services.commands.client import FAILED, USAGE, clean, fail, say
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ app.add_typer(operations.parked, name="parked")
 app.add_typer(operations.views, name="views")
 app.add_typer(operations.keys, name="keys")
 app.add_typer(topology.app, name="topology")
+app.add_typer(log.app, name="log")
 app.command("replay")(operations.replay)
 app.command("pause")(operations.pause)
 app.command("resume")(operations.resume)

@@ -17,6 +17,7 @@ from services.chassis.alarms import Ring
 from services.chassis.bells import FACTS, BelledStore
 from services.chassis.clock import Clock
 from services.chassis.held import Held, key_of
+from services.chassis.incarnation import prove_checkpoint
 from services.chassis.rows import CHECKPOINT, Pick
 from services.chassis.store import Append, CheckpointMoved, Conflict, Read, StoreError
 
@@ -97,6 +98,8 @@ class Inbox:
 
     async def _remember(self) -> None:
         rows = await self._store.pick(Pick(CHECKPOINT, {"service": self._service}))
+        if rows:
+            await prove_checkpoint(self._store, rows[0])
         self._written = int(str(rows[0]["position"])) if rows else 0
         self.position = self._written
         await self._held.remember()
@@ -118,7 +121,8 @@ class Inbox:
                 heard = await self._lost(outcomes[len(done)], heard, first=not done)
         self.position = max(self.position or 0, page[-1].position)
         if self.position - self._written > SKIP_MAX:
-            await self._store.append(Append(read=Read(self._service, self._written, self.position)))
+            read = Read(self._service, self._written, self.position, page[-1].id)
+            await self._store.append(Append(read=read))
             self._written = self.position
 
     async def _lost(self, failed: BaseException | None, heard: list[Told], *, first: bool) -> list[Told]:
@@ -132,7 +136,7 @@ class Inbox:
         return heard
 
     async def _take_one(self, told: Told, before: int) -> None:
-        read = Read(self._service, before, told.position)
+        read = Read(self._service, before, told.position, told.id)
         if self._held.waits(told):
             await self._store.append(Append(rows=self._held.behind(told), read=read))
             return

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from services.chassis.recorder_postgres import PostgresRecorder, connect
-from services.chassis.recorder_sqlite import SCHEMA, SchemaDiffers, SqliteRecorder, locked
+from services.chassis.recorder_sqlite import SCHEMA, SqliteRecorder, locked, of_another_schema
 from services.chassis.store import Store, StoreError
 from services.chassis.store_postgres import PostgresStore
 from services.chassis.store_sqlite import SqliteStore
@@ -26,7 +26,7 @@ def open_store(database_url: str, now: Callable[[], datetime]) -> Store:
     """The store at this address, proven: it refuses with a `StoreError` that names the mend (D16)."""
     if is_postgres(database_url):
         return PostgresStore(database_url, now)
-    return SqliteStore(_path(database_url), now)
+    return SqliteStore(path_of(database_url), now)
 
 
 def migrate(database_url: str) -> None:
@@ -34,7 +34,7 @@ def migrate(database_url: str) -> None:
     if is_postgres(database_url):
         PostgresRecorder(database_url).migrate()
         return
-    path = _path(database_url)
+    path = path_of(database_url)
     with locked(path):
         recorder = SqliteRecorder(path)
         try:
@@ -49,13 +49,13 @@ def examine_store(database_url: str) -> Sequence[str]:
         with connect(database_url) as db:
             PostgresRecorder(database_url).prove(db)
         return ["it answers, flushes every commit, and its tables are of this release"]
-    path = _path(database_url)
+    path = path_of(database_url)
     if not path.exists():
         return [f"no log yet at {path}; the first start makes it"]
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
         found = db.execute("PRAGMA user_version").fetchone()[0]
         if found != SCHEMA:
-            raise SchemaDiffers(f"the log is of schema {found} and this release needs {SCHEMA}")
+            raise of_another_schema(found)
         facts = db.execute("SELECT COALESCE(MAX(rowid), 0) FROM stored_events").fetchone()[0]
     return [f"{facts} facts in {path}, in tables of this release"]
 
@@ -64,7 +64,7 @@ def is_postgres(database_url: str) -> bool:
     return database_url.startswith(POSTGRES_SCHEMES)
 
 
-def _path(database_url: str) -> Path:
+def path_of(database_url: str) -> Path:
     path = database_url.removeprefix(SQLITE_SCHEME)
     if path == database_url or not path:
         raise AddressUnknown(

@@ -18,7 +18,8 @@ from psycopg.rows import dict_row, tuple_row
 from psycopg.sql import SQL, Identifier
 
 from services.chassis import rows_sql
-from services.chassis.recorder_sqlite import SCHEMA, SchemaDiffers
+from services.chassis.incarnation import incarnation_row
+from services.chassis.recorder_sqlite import FOR_EVER, SCHEMA, SchemaDiffers, of_another_schema
 from services.chassis.rows import HOUSE, TABLES, Pick, Put
 from services.chassis.rows_sql import POSTGRES
 from services.chassis.store import StoreError
@@ -46,6 +47,20 @@ def connect(url: str, **options: Any) -> Connection:
         return psycopg.connect(psycopg.conninfo.make_conninfo(**given), autocommit=True, **options)
     except psycopg.Error as error:
         raise StoreUnreachable(f"the database cannot be reached: {error}") from error
+
+
+def server_of(db: Connection) -> dict[str, Any]:
+    """Which server this is and how often one of its line was promoted; nothing where it does not tell."""
+    try:
+        with db.transaction():
+            row = db.execute(
+                "SELECT system_identifier, CASE WHEN pg_is_in_recovery() THEN NULL"
+                " ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END"
+                " FROM pg_control_system()"
+            ).fetchone()
+    except psycopg.errors.InsufficientPrivilege:
+        row = None
+    return {"server": str(row[0]), "timeline": row[1]} if row else {}
 
 
 class OneConnection(PostgresDatastore):
@@ -76,7 +91,8 @@ class PostgresRecorder(PostgresApplicationRecorder):
             "INSERT INTO {table} (originator_id, originator_version, topic, state)"
             " SELECT * FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::bytea[]) RETURNING notification_id"
         ).format(**names)
-        # One round trip for everything any caller relies on: last versions, epochs, checkpoints, and the last time.
+        # One round trip for everything any caller relies on: last versions, epochs, checkpoints, last time and
+        # link, and which life of the log it is.
         self.seen = SQL(
             "SELECT 'stream', name, last.originator_version, NULL::bytea FROM unnest(%s::text[]) AS asked (name),"
             " LATERAL (SELECT originator_version FROM {table} WHERE originator_id = name"
@@ -85,6 +101,8 @@ class PostgresRecorder(PostgresApplicationRecorder):
             " UNION ALL SELECT 'service', service, position, NULL FROM checkpoint WHERE service = ANY(%s)"
             " UNION ALL (SELECT 'last', '', notification_id, substring(state FROM 1 FOR 64) FROM {table}"
             " ORDER BY notification_id DESC LIMIT 1)"
+            " UNION ALL (SELECT 'chain', '', position, hash FROM chain ORDER BY position DESC LIMIT 1)"
+            " UNION ALL SELECT 'life', body, 0, NULL FROM house WHERE name = 'incarnation'"
         ).format(**names)
         chosen = "SELECT originator_id, originator_version, notification_id, topic, state FROM {table}"
         self.between = SQL(
@@ -116,11 +134,27 @@ class PostgresRecorder(PostgresApplicationRecorder):
                         db.execute(statement)  # type: ignore[arg-type]
                 found = self._schema_in(db)
                 if found not in (None, SCHEMA):
-                    raise SchemaDiffers(
-                        f"the log is of schema {found}, which this release of schema {SCHEMA} cannot use"
-                    )
-                statement, values = rows_sql.write(Put(HOUSE, {"name": "schema", "body": str(SCHEMA)}), POSTGRES)
-                db.execute(statement, values)  # type: ignore[arg-type]
+                    raise of_another_schema(found)
+                for row in (Put(HOUSE, {"name": "schema", "body": str(SCHEMA)}), incarnation_row(**server_of(db))):
+                    db.execute(*rows_sql.write(row, POSTGRES))  # type: ignore[arg-type]
+                for table in FOR_EVER:
+                    self._protect(db, table)
+
+    def _protect(self, db: Connection, table: str) -> None:
+        """The lock asks for the right to update, so that one cannot be revoked; a trigger refuses instead (I5)."""
+        names = {"table": Identifier(self.schema, table), "trigger": Identifier(f"{table}_never_changed"),
+                 "function": Identifier(self.schema, "never_changed")}  # fmt: skip
+        there = "SELECT 1 FROM pg_trigger WHERE tgname = %s AND tgrelid = %s::regclass"
+        if db.execute(there, (f"{table}_never_changed", f'"{self.schema}"."{table}"')).fetchone():
+            return
+        db.execute(SQL(
+            "CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " RAISE EXCEPTION '%: what was written is never changed', TG_TABLE_NAME; END $$"
+        ).format(**names))  # fmt: skip
+        db.execute(SQL(
+            "CREATE TRIGGER {trigger} BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}"
+            " FOR EACH STATEMENT EXECUTE FUNCTION {function}()"
+        ).format(**names))  # fmt: skip
 
     def _schema_in(self, db: Connection) -> int | None:
         statement, values = rows_sql.select(Pick(HOUSE, {"name": "schema"}), POSTGRES)
@@ -138,9 +172,9 @@ class PostgresRecorder(PostgresApplicationRecorder):
         found = set(there.fetchall())
         needed = {(table.name, column) for table in TABLES for column in table.columns}
         needed |= {(self.events_table_name, "notification_id")}
+        if (self.events_table_name, "notification_id") in found and self._schema_in(db) not in (None, SCHEMA):
+            raise of_another_schema(self._schema_in(db))
         if missing := sorted(f"{table}.{column}" for table, column in needed - found):
             raise SchemaDiffers(f"the tables lack {', '.join(missing[:3])}: run `distribution migrate`")
         if (schema := self._schema_in(db)) != SCHEMA:
-            raise SchemaDiffers(
-                f"the log is of schema {schema} and this release needs {SCHEMA}: run `distribution migrate`"
-            )
+            raise of_another_schema(schema)

@@ -16,12 +16,15 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore
 
 from services.chassis import rows_sql
-from services.chassis.rows import TABLES
+from services.chassis.chain import head_of, link_row, linked
+from services.chassis.incarnation import NAME, incarnation_in, incarnation_row
+from services.chassis.rows import CHAIN, TABLES
 from services.chassis.rows_sql import SQLITE
 from services.chassis.store import StoreError
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised with every change of the tables; a log of another schema is refused at start, naming the mend."""
+LAST_LINK = "SELECT position, hash FROM chain ORDER BY position DESC LIMIT 1"
 Stored = tuple[str, int, str, bytes]
 """A line of the library's table: stream, version, topic, state."""
 
@@ -48,6 +51,28 @@ def locked(path: Path) -> Any:
     return lock
 
 
+FOR_EVER = ("stored_events", CHAIN.name)
+"""Facts and their chain are added to and never changed; whoever tries is told so (I5)."""
+
+
+def protected(tables: Sequence[str] = FOR_EVER) -> list[str]:
+    return [
+        f"CREATE TRIGGER IF NOT EXISTS {table}_never_{verb.lower()} BEFORE {verb} ON {table}"
+        f" BEGIN SELECT RAISE(ABORT, '{table}: what was written is never changed'); END"
+        for table in tables
+        for verb in ("UPDATE", "DELETE")
+    ]
+
+
+def of_another_schema(found: object) -> SchemaDiffers:
+    """Nothing was released in a schema below this one, so there is none to bring along."""
+    return SchemaDiffers(
+        f"the log is of schema {found} and this release needs {SCHEMA}: schemas before it were never released and are "
+        "not brought along, so begin a new log (another DISTRIBUTION_DATA_DIR or DISTRIBUTION_DATABASE_URL); a later "
+        "one needs its own release"
+    )
+
+
 class SqliteRecorder(SQLiteApplicationRecorder):
     """The library's recorder, whose inserts take the judgement of a whole group in one transaction."""
 
@@ -61,14 +86,15 @@ class SqliteRecorder(SQLiteApplicationRecorder):
         """Make the tables of an empty file; refuse those of another release."""
         version = self.writer.execute("PRAGMA user_version").fetchone()[0]
         if version not in (0, SCHEMA):
-            raise SchemaDiffers(
-                f"the log is of schema {version} and this release needs {SCHEMA}: run `distribution migrate`"
-            )
+            raise of_another_schema(version)
         for statement in self.create_table_statements:
             self.writer.execute(statement)
         for table in TABLES:
             for statement in rows_sql.create(table, SQLITE):
                 self.writer.execute(statement)
+        for statement in protected():
+            self.writer.execute(statement)
+        self.writer.execute(*rows_sql.write(incarnation_row(), SQLITE))
         self.writer.execute(f"PRAGMA user_version={SCHEMA}")
         level = self.writer.execute("PRAGMA synchronous").fetchone()[0]
         mode = self.writer.execute("PRAGMA journal_mode").fetchone()[0]
@@ -80,15 +106,27 @@ class SqliteRecorder(SQLiteApplicationRecorder):
         last = self.last_position()
         self.writer.execute("BEGIN IMMEDIATE")
         try:
-            self.insert([(str(s.originator_id), s.originator_version, s.topic, s.state) for s in stored_events])
+            self.insert([(str(s.originator_id), s.originator_version, s.topic, s.state) for s in stored_events], last)
             self.writer.execute("COMMIT")
         except BaseException:
             self.writer.execute("ROLLBACK")
             raise
         return list(range(last + 1, last + 1 + len(stored_events)))
 
-    def insert(self, stored: Sequence[Stored]) -> None:
+    def insert(self, stored: Sequence[Stored], last: int) -> None:
+        """The facts that come after position `last`, and their link."""
         self.writer.executemany(self.insert_events_statement, stored)
+        head = head_of(self.writer.execute(LAST_LINK).fetchone())
+        link = linked(
+            head.hash,
+            ((stream, version, position, topic, state)
+             for position, (stream, version, topic, state) in enumerate(stored, last + 1)),
+        )  # fmt: skip
+        self.writer.execute(*rows_sql.write(link_row(last + len(stored), link), SQLITE))
+
+    def incarnation(self) -> str:
+        (body,) = self.writer.execute("SELECT body FROM house WHERE name = ?", (NAME,)).fetchone()
+        return incarnation_in(body)
 
     def last_position(self) -> int:
         return self.writer.execute(self.select_max_notification_id_statement).fetchone()[0] or 0

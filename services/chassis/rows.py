@@ -173,7 +173,14 @@ BUDGET = Table(
     {"connection": TEXT, "window": TEXT, "starts_at": INSTANT, "used": WHOLE, "calls_max": WHOLE},
     key=("connection", "window", "starts_at"),
 )
-CHECKPOINT = Table("checkpoint", {"service": TEXT, "position": WHOLE}, key=("service",))
+CHECKPOINT = Table(
+    "checkpoint", {"service": TEXT, "position": WHOLE, "fact": TEXT, "incarnation": TEXT}, key=("service",)
+)
+"""How far a service has read, the id of the fact it read last, and in which life of the log that was (I26)."""
+CHAIN = Table("chain", {"position": WHOLE, "hash": BYTES}, key=("position",))
+"""One link per commit: its last position, and the hash over the link before it and its facts (I5)."""
+SUSPECT = Table("suspect", {"story": TEXT, "connection": TEXT}, key=("story",))
+"""A post that may be live without this log knowing, since it was restored: it is looked up before it is sent (I27)."""
 HELD = Table(
     "held",
     {"service": TEXT, "key": TEXT, "position": WHOLE, "tries": WHOLE, "next_at": INSTANT, "reason": TEXT},
@@ -187,5 +194,5 @@ HOUSE = Table("house", {"name": TEXT, "body": TEXT}, key=("name",))
 
 TABLES: tuple[Table, ...] = (
     ALARM, READY, LINE, LOOKING, WAITING, ROOM, READING, VAULT, PARKED_BODY, BUDGET, CHECKPOINT, HELD, LEASE, HOUSE,
-    ASKED,
+    ASKED, CHAIN, SUSPECT,
 )  # fmt: skip

@@ -62,12 +62,14 @@ class Read:
     """A service has taken the fact at `position`, and everything up to `before` before it (D1).
 
     The store refuses the append when the checkpoint is not at `before`, so facts may be handled side by side and
-    still be taken in order, exactly once.
+    still be taken in order, exactly once. `fact` is the id of the one at `position`, by which another log is
+    recognised (I26).
     """
 
     service: str
     before: int
     position: int
+    fact: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,28 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.popo import POPOApplicationRecorder
 
 from events import Told
-from services.chassis import codec
+from services.chassis import chain, codec, incarnation
 from services.chassis.judgement import Seen, judge, named
-from services.chassis.rows import CHECKPOINT, LINE, TABLES, Change, Claim, Drop, Pick, Put, Row, Table, Value, Write
+from services.chassis.rows import (
+    CHECKPOINT,
+    HOUSE,
+    LINE,
+    TABLES,
+    Change,
+    Claim,
+    Drop,
+    Pick,
+    Put,
+    Row,
+    Table,
+    Value,
+    Write,
+)
 from services.chassis.store import Append, Conflict, FenceLost, StreamMoved
 
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
+IN_MEMORY = '{"id":"in memory"}'
+"""Nobody remembers it any longer than it lives, and a seed is played the same every time."""
 
 
 class MemoryTable:
@@ -112,6 +128,9 @@ class MemoryStore:
         self._streams: dict[str, list[Told]] = defaultdict(list)
         self._tables = {table.name: MemoryTable(table) for table in TABLES}
         self._recorded_at = _BEFORE_ALL
+        self._chained = chain.BEGINNING
+        self._life = incarnation.incarnation_in(IN_MEMORY)
+        self._write(Put(HOUSE, {"name": incarnation.NAME, "body": IN_MEMORY}))
         self.on_append: list[Callable[[int], None]] = []
         self.pending = 0
 
@@ -121,8 +140,7 @@ class MemoryStore:
             return self._repeated(append, conflict)
         told = self._say(append)
         if append.read:
-            row: Row = {"service": append.read.service, "position": append.read.position}
-            self._tables[CHECKPOINT.name].put(Put(CHECKPOINT, row))
+            self._write(incarnation.checkpoint_row(append.read, self._life))
         for write in append.rows:
             self._write(write)
         if told:
@@ -163,6 +181,12 @@ class MemoryStore:
                 position = len(self._log) + len(told) + 1
                 told.append(codec.tell(draft, say.stream, version, position, self._recorded_at))
         self._recorder.insert_events(stored)
+        self._chained = chain.linked(
+            self._chained,
+            ((str(each.originator_id), each.originator_version, said.position, each.topic, each.state)
+             for each, said in zip(stored, told, strict=True)),
+        )  # fmt: skip
+        self._write(chain.link_row(told[-1].position, self._chained))
         self._log += told
         for each in told:
             self._streams[each.stream].append(each)

@@ -19,10 +19,13 @@ from eventsourcing.persistence import StoredEvent
 
 from events import Told
 from services.chassis import codec, rows_sql
+from services.chassis.chain import NO_HEAD, Head, head_of, link_row, linked
 from services.chassis.grouping import Grouped
+from services.chassis.incarnation import checkpoint_row
 from services.chassis.judgement import Seen, judge, named
+from services.chassis.life_postgres import life_of, prove_life, prove_same_life
 from services.chassis.recorder_postgres import Connection, PostgresRecorder, StoreUnreachable, connect
-from services.chassis.rows import CHECKPOINT, Claim, Pick, Put, Row
+from services.chassis.rows import Claim, Pick, Put, Row
 from services.chassis.rows_sql import POSTGRES
 from services.chassis.store import Append, FenceLost, StreamMoved
 from services.chassis.store_sqlite import Asked, encoded
@@ -43,6 +46,7 @@ class PostgresStore:
         self._writer: Connection = connect(url)
         try:
             self._recorder.prove(self._writer)
+            self._life = life_of(self._writer)
         except BaseException:
             self._writer.close()
             raise
@@ -75,8 +79,7 @@ class PostgresStore:
                 return self._write(group)
             except _BROKEN as error:
                 broken = error
-                self._writer.close()
-                self._writer = connect(self._url)
+                self._connect_again()
             except Exception:
                 # One caller's rows were such that PostgreSQL refuses them; that caller alone shall hear of it.
                 self._writer.rollback()
@@ -84,6 +87,16 @@ class PostgresStore:
                     raise
                 return [self._alone(asked) for asked in group]
         raise StoreUnreachable(f"the database hangs up: {broken}") from broken
+
+    def _connect_again(self) -> None:
+        """Whoever answers at that address now may be another server, with another log or another life of ours (F22)."""
+        self._writer.close()
+        self._writer = connect(self._url)
+        try:
+            prove_same_life(self._writer, self._life)
+        except BaseException:
+            self._writer.close()
+            raise
 
     def _alone(self, asked: Asked | Claim) -> Any:
         try:
@@ -93,7 +106,7 @@ class PostgresStore:
 
     def _write(self, group: Sequence[Asked | Claim]) -> list[Any]:
         db = self._writer
-        seen, recorded_at = self._begin(db, group)
+        seen, recorded_at, head = self._begin(db, group)
         answers: dict[int, Any] = {}
         passed: list[tuple[int, Asked]] = []
         for number, asked in enumerate(group):
@@ -106,24 +119,30 @@ class PostgresStore:
         with db.pipeline():
             inserted = self._recorder.insert_into(db, stored) if stored else None
             for _, asked in passed:
-                _write_rows(db, asked.append)
+                self._write_rows(db, asked.append)
             claims = [(number, asked, db.execute(*rows_sql.claim(asked, POSTGRES)))  # type: ignore[arg-type]
                       for number, asked in enumerate(group) if isinstance(asked, Claim)]  # fmt: skip
-            positions = iter([position for (position,) in inserted.fetchall()] if inserted else ())
+            numbers = [position for (position,) in inserted.fetchall()] if inserted else []
+            positions = iter(numbers)
             for number, asked in passed:
                 answers[number] = _told(asked, positions, recorded_at)
             for number, claim, cursor in claims:
                 rows = [rows_sql.unpack(claim.pick.table, values) for values in cursor.fetchall()]
                 answers[number] = rows_sql.in_order(rows, claim.pick)
-        self._finish(stored)
+        self._finish(stored, _link(head, stored, numbers))
         return [self._second_look(asked, answers[number]) for number, asked in enumerate(group)]
 
-    def _begin(self, db: Connection, group: Sequence[Asked | Claim]) -> tuple[Seen, datetime]:
+    def _write_rows(self, db: Connection, append: Append) -> None:
+        writes = [checkpoint_row(append.read, self._life.id), *append.rows] if append.read else append.rows
+        for write in writes:
+            db.execute(*rows_sql.write(write, POSTGRES))  # type: ignore[arg-type]
+
+    def _begin(self, db: Connection, group: Sequence[Asked | Claim]) -> tuple[Seen, datetime, Head]:
         """The lock, then the query. Claims that raise no epoch need no lock: no two get the same row as it is."""
         appends = [asked.append for asked in group if isinstance(asked, Asked)]
         if not appends and not any(isinstance(asked, Claim) and asked.raising for asked in group):
             db.execute("BEGIN")
-            return Seen(), datetime.min.replace(tzinfo=UTC)
+            return Seen(), datetime.min.replace(tzinfo=UTC), NO_HEAD
         wanted = named(appends)
         with db.pipeline():
             db.execute("BEGIN")
@@ -131,7 +150,7 @@ class PostgresStore:
                 db.execute(statement)
             cursor = db.execute(self._recorder.seen, [list(wanted.streams), list(wanted.lines), list(wanted.services)])
             found = cursor.fetchall()
-        seen, recorded_at = Seen(), self._now()
+        seen, recorded_at, chained = Seen(), self._now(), NO_HEAD
         for kind, name, number, head in found:
             match kind:
                 case "stream":
@@ -142,15 +161,21 @@ class PostgresStore:
                     seen.checkpoints[name] = number
                 case "last":
                     recorded_at = max(recorded_at, codec.recorded_at(head))
-        return seen, recorded_at
+                case "chain":
+                    chained = head_of((number, head))
+                case "life":
+                    prove_life(name, self._life)
+        return seen, recorded_at, chained
 
-    def _finish(self, stored: Sequence[StoredEvent]) -> None:
-        """Commit. When the answer is lost, whether it stands is asked by the first fact's id (F4)."""
+    def _finish(self, stored: Sequence[StoredEvent], link: Put | None) -> None:
+        """Commit, the link first. When the answer is lost, whether it stands is asked by the first fact's id (F4)."""
         try:
-            self._writer.execute("COMMIT")
+            with self._writer.pipeline():
+                if link:
+                    self._writer.execute(*rows_sql.write(link, POSTGRES))  # type: ignore[arg-type]
+                self._writer.execute("COMMIT")
         except _BROKEN:
-            self._writer.close()
-            self._writer = connect(self._url)
+            self._connect_again()
             if not stored or not self._stands(stored[0]):
                 raise
 
@@ -266,9 +291,9 @@ def _told(asked: Asked, positions: Any, recorded_at: datetime) -> list[Told]:
     ]
 
 
-def _write_rows(db: Connection, append: Append) -> None:
-    if append.read:
-        row: Row = {"service": append.read.service, "position": append.read.position}
-        db.execute(*rows_sql.write(Put(CHECKPOINT, row), POSTGRES))  # type: ignore[arg-type]
-    for write in append.rows:
-        db.execute(*rows_sql.write(write, POSTGRES))  # type: ignore[arg-type]
+def _link(before: Head, stored: Sequence[StoredEvent], positions: Sequence[int]) -> Put | None:
+    if not stored:
+        return None
+    facts = ((str(each.originator_id), each.originator_version, position, each.topic, each.state)
+             for each, position in zip(stored, positions, strict=True))  # fmt: skip
+    return link_row(positions[-1], linked(before.hash, facts))

@@ -19,10 +19,11 @@ import orjson
 from events import Told
 from services.chassis import codec, rows_sql
 from services.chassis.grouping import Grouped
+from services.chassis.incarnation import checkpoint_row
 from services.chassis.judgement import Seen, judge, named
 from services.chassis.kept import Kept
 from services.chassis.recorder_sqlite import SqliteRecorder, Stored, locked
-from services.chassis.rows import CHECKPOINT, Claim, Pick, Put, Row
+from services.chassis.rows import Claim, Pick, Row
 from services.chassis.rows_sql import SQLITE
 from services.chassis.sparing import Ballast, Sparing
 from services.chassis.store import Append, Conflict, FenceLost, StreamMoved
@@ -60,6 +61,7 @@ class SqliteStore:
         self._writing: Grouped[Asked | Claim, Any] = Grouped(
             self._sparing, "log-writer", first=self._to_be_written, then=self._keep
         )
+        self._life = self._recorder.incarnation()
         self._kept = Kept(self._recorder.last_position())
         self._recorded_at = self._last_recorded_at()
         self.on_append: list[Callable[[int], None]] = []
@@ -131,7 +133,7 @@ class SqliteStore:
                 self._write_rows(asked.append)
                 answers.append(told)
             if stored:
-                self._recorder.insert(stored)
+                self._recorder.insert(stored, position - len(stored))
             db.execute("COMMIT")
         except BaseException:
             if db.in_transaction:
@@ -170,8 +172,7 @@ class SqliteStore:
 
     def _write_rows(self, append: Append) -> None:
         if append.read:
-            row: Row = {"service": append.read.service, "position": append.read.position}
-            self._recorder.writer.execute(*rows_sql.write(Put(CHECKPOINT, row), SQLITE))
+            self._recorder.writer.execute(*rows_sql.write(checkpoint_row(append.read, self._life), SQLITE))
         for write in append.rows:
             self._recorder.writer.execute(*rows_sql.write(write, SQLITE))
 

@@ -228,6 +228,7 @@ async def test_a_feed_that_cannot_be_made_is_trouble_until_an_operator_has_mende
 async def test_a_shape_of_a_newer_release_stops_the_feed_and_is_never_skipped(nats, client, log):
     await log.say(5)
     with sqlite3.connect(log.path) as db:  # as a newer release would have written it
+        db.execute("DROP TRIGGER stored_events_never_update")
         db.execute("UPDATE stored_events SET topic = 'scheduler.post_vanished.v1' WHERE rowid = 3")
     async with log.relaying(nats.url) as relay:
         await until(lambda: relay.trouble and "post_vanished" in relay.trouble, what="it is said")

@@ -20,9 +20,8 @@ from events import AccountChanged, AccountDocument, ChannelConnected, Connection
 from events.envelope import About
 from events.subjects import POST_APPROVED, account_stream, connection_stream
 from services.chassis.broker import Broker
-from services.chassis.rows import CHECKPOINT, Put
 from services.chassis.settings import read_settings
-from services.chassis.store import Append, Say
+from services.chassis.store import Append, Read, Say
 from services.chassis.store_sqlite import SqliteStore
 from services.chassis.topology import Topology
 from services.chassis.vault import Vault, vault_key
@@ -68,8 +67,9 @@ async def furnish(folder: Path) -> None:
                 _say(connection_stream(name), account, grant)]  # fmt: skip
         await store.append(Append(says, rows=[vault.seal(name, "x", 1, body)]))
     # They were set up long ago: every service has heard of them.
-    end = await store.position()
-    await store.append(Append(rows=[Put(CHECKPOINT, {"service": each, "position": end}) for each in SERVICES]))
+    (last,) = await store.tail(await store.position() - 1, 1)
+    for each in SERVICES:
+        await store.append(Append(read=Read(each, 0, last.position, last.id)))
     await store.close()
     async with Broker(folder / "nats", port=0) as broker:
         client = await nats.connect(broker.url)

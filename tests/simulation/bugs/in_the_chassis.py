@@ -23,7 +23,7 @@ def the_checkpoint_is_written_in_a_transaction_of_its_own() -> Iterator[Change]:
 
     async def in_two(self: Inbox, told: Any, before: int) -> None:
         store = self._store
-        await store.append(Append(read=Read(self._service, before, told.position)))
+        await store.append(Append(read=Read(self._service, before, told.position, told.id)))
 
         class Unread:
             def __getattr__(self, name: str) -> Any:
