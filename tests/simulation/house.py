@@ -34,6 +34,7 @@ from services.scheduler import post
 from tests.simulation.broker import Broker
 from tests.simulation.clock import HouseClock
 from tests.simulation.faults import Armed, Faults
+from tests.simulation.feed import Feed
 from tests.simulation.life import LIVING, Life
 from tests.simulation.loop import Loop
 from tests.simulation.outside import Call, SeenWorld
@@ -43,6 +44,7 @@ from tests.simulation.plan import Plan
 from tests.simulation.poison import Poison
 from tests.simulation.promises import WITNESSES, Book, Breach
 from tests.simulation.troubles import OF_PEOPLE, POINTS, SERVICES, Trouble
+from tests.simulation.twin import Twin
 from tests.simulation.wiring import services_of
 
 T = TypeVar("T")
@@ -57,12 +59,13 @@ A_MINUTE = timedelta(minutes=1)
 class House:
     adapters = ADAPTERS
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, *, beside: str = "") -> None:
+        """`beside` is the address of a real store that is asked the same."""
         self.plan = plan
         self.loop = Loop(Random(f"{plan.seed} whose turn"), shuffled=plan.shuffled)
         self.loop.started = self._started
         self.clock = HouseClock(plan.start)
-        self.disk = MemoryStore(self.clock.now)
+        self.disk = Twin(self.clock.now, beside) if beside else MemoryStore(self.clock.now)
         self.disk.on_append.append(self._heard)
         self.faults, self.poison = Faults(self), Poison(self)
         self.passing = Passing(self, self.loop, self.clock)
@@ -84,7 +87,7 @@ class House:
         self._ids = itertools.count(1)
         self._between = Random(f"{plan.seed} between")
         self._seen = 0
-        self.people = People(self)
+        self.people, self.feed = People(self), Feed(self)
         self.broker = Broker(self, plan.messages)
         self.book = Book()
         self.witnesses = [witness(self, self.book) for witness in WITNESSES]
@@ -98,6 +101,8 @@ class House:
         if self.over:
             return
         self.begun += 1
+        if isinstance(self.disk, Twin) and self.begun > 1:
+            self.disk.open_again()
         life = Life(self, self.begun)
         self.lives = [each for each in self.lives if not each.dead] + [life]
         self.note(f"{life.name} begins")
@@ -120,6 +125,8 @@ class House:
             self._wall_jumps(what["by"], what["lasts"])
         elif kind == "poison":
             self.poison.arm(what)
+        elif kind == "feed":
+            self.feed.befall(what)
         elif kind in POINTS or kind == "pause":
             self.faults.arm(Armed(kind, what["point"], what["passed"], frozenset(what["words"]), what["lasts"]))
         else:
@@ -255,6 +262,10 @@ class House:
     def refused_for_length(self, story: str) -> bool:
         return any(isinstance(each.fact, PostRefused) for each in self.facts_of(story))
 
+    def part(self) -> None:
+        if isinstance(self.disk, Twin):
+            self.disk.part()
+
     def note(self, what: str) -> None:
         self.notes.append((self.clock.now(), self.position, what))
 
@@ -283,6 +294,7 @@ class House:
         last = self.plan.until + DRAIN
         while self.clock.now() < last and not self._all_ended():
             await self._until(self.clock.now() + LOOK_ROUND)
+        await self._until_the_feed_has_all()
         if self.plan.reads_again:
             await self._read_all_again()
         self.views_checked = [await views.check(name) for views in self._views() for name in views.names]
@@ -293,6 +305,11 @@ class House:
         self.over = True
         for life in self.lives:
             life.kill()
+
+    async def _until_the_feed_has_all(self) -> None:
+        last = self.clock.now() + A_MINUTE * 10
+        while self.plan.relays and self.feed.lacks() and self.clock.now() < last:
+            await self._until(self.clock.now() + A_MINUTE)
 
     def _views(self) -> list[Views]:
         return [views for life in self.lives if life.awake for views in life.views]
@@ -317,6 +334,7 @@ class House:
         self.healed = True
         self.faults.disarm()
         self.poison.clear()
+        self.feed.away_until = None
         self.clock.jump(timedelta())
         self.world.clear_up()
         for life in self.lives:

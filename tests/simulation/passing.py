@@ -97,6 +97,8 @@ class Passing:
                 for service in life.services:
                     if (service.inbox.position or 0) < last:
                         return f"a fact unread by the {service.name} of {life.name}"
+        if self._house.plan.relays and self._house.feed.lacks():
+            return "a fact the feed does not have"
         now, alive = self._clock.now(), self._lease_now()
         for row in self._house.rows("alarm"):
             if row["due_at"] <= now and _free(row, alive):

@@ -50,6 +50,8 @@ class Plan:
 
     `attended`: people do what waits for them within the day; else nobody looks until the fortnight is over.
     `reads`: the processes keep their views in a database, as real ones do; the others are read in memory alone.
+    `real_store`: a store on a file is asked the same as the one in memory, and compared.
+    `relays`: a relay in each process offers the log to a feed.
     `reads_again`: in the end everything is heard once more by services that have read nothing yet.
     """
 
@@ -68,6 +70,8 @@ class Plan:
     messages: Sequence[Message]
     troubles: Sequence[Trouble] = ()
     days: int = DAYS
+    real_store: bool = False
+    relays: bool = False
 
     @property
     def until(self) -> datetime:
@@ -99,6 +103,8 @@ def plan_of(seed: int) -> Plan:
         attended=random.random() < 0.85,
         reads=random.random() < 0.02,
         reads_again=random.random() < 0.3,
+        relays=Random(f"{seed} the feed").random() < 0.15,
+        real_store=Random(f"{seed} the disk").random() < 0.03,
         accounts=[_account(random, name) for name in names],
         appears_at=late,
         connections={name: max(late[name.split(".")[0]], start + timedelta(hours=random.choice((0, 0, 0, 0, 40))))

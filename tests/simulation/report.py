@@ -12,10 +12,13 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import structlog
 
 from tests.simulation.bugs import planted
+from tests.simulation.feed import in_place_of_nats
 from tests.simulation.house import House
 from tests.simulation.loop import Dead, Spins
 from tests.simulation.outside import long_lived_grants
@@ -26,6 +29,8 @@ from tests.simulation.telling import story_of
 from tests.simulation.troubles import KINDS
 
 AT_A_TIME = 5
+QUICK_DISK = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where a real store keeps the log of a fortnight: nobody flushes for it."""
 QUIET = 50
 """Above every level: what a service logs in bad weather is what this is all about, and only a story needs it."""
 
@@ -43,11 +48,13 @@ class Outcome:
     reached: Counter[str] = field(default_factory=Counter)
 
 
-def play(seed: int, *, bug: str = "", aloud: bool = False) -> Outcome:
-    """One fortnight. `bug` names a fault planted in the running product."""
-    with planted(bug), calm(aloud=aloud):
-        house = House(plan_of(seed))
+def play(seed: int, *, bug: str = "", beside: str = "", aloud: bool = False) -> Outcome:
+    """One fortnight. `bug` names a fault planted in the running product, `beside` the address of a real store."""
+    plan = plan_of(seed)
+    with planted(bug), calm(aloud=aloud), TemporaryDirectory(prefix="fortnight-", dir=QUICK_DISK) as folder:
+        house = House(plan, beside=beside or (f"sqlite:///{folder}/log.db" if plan.real_store else ""))
         breaches = played(house)
+        house.part()
         stories = [breach.story for breach in house.breaches]
         told = story_of(house, stories) if breaches or aloud else ""
         return Outcome(seed, hash_of(house.disk._log, house.world.published), house.position, breaches, told,
@@ -58,7 +65,7 @@ def play(seed: int, *, bug: str = "", aloud: bool = False) -> Outcome:
 def calm(*, aloud: bool = False) -> Iterator[None]:
     """What playing asks of the process it is played in."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(0 if aloud else QUIET))
-    with warnings.catch_warnings(), long_lived_grants(), nothing_swept_up():
+    with warnings.catch_warnings(), long_lived_grants(), in_place_of_nats(), nothing_swept_up():
         # A process may be killed before a task of it has had its first turn.
         warnings.filterwarnings("ignore", message="coroutine .* was never awaited", category=RuntimeWarning)
         yield

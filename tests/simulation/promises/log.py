@@ -6,12 +6,14 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from events import Draft, PostTakenIn, Told
 from services.chassis import codec
 from services.chassis.store import StoreError
 from tests.simulation.promises.book import Book, Story, Witness
+from tests.simulation.twin import Twin
 
 if TYPE_CHECKING:
     from tests.simulation.house import House
@@ -23,8 +25,8 @@ READ_BACK_EVERY = 10
 
 class Log(Witness):
     reaches = ("I1 appends acknowledged", "I1 messages acknowledged", "I2 pages read", "I3 appends refused",
-               "I4 answers lost", "I7 messages delivered again", "I9 facts read back", "I24 facts recorded",
-               "I28 times without room on the disk")  # fmt: skip
+               "I3 answers of a real store", "I4 answers lost", "I7 messages delivered again", "I9 facts read back",
+               "I24 facts recorded", "I28 times without room on the disk")  # fmt: skip
 
     def __init__(self, house: House, book: Book) -> None:
         super().__init__(house, book)
@@ -72,6 +74,11 @@ class Log(Witness):
 
     def ended(self) -> None:
         house = self.house
+        if isinstance(house.disk, Twin):
+            house.disk.ask_in_groups(Random(f"{house.plan.seed} who asks together"))
+            self.reached["I3 answers of a real store"] += house.disk.compared
+            for what in house.disk.differences:
+                self.breach("I3", "", what)
         if house.plan.seed % READ_BACK_EVERY == 0:
             self._read_back()
         for id in house.acknowledged:

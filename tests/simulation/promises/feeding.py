@@ -1,0 +1,29 @@
+"""What the world outside can read: every fact, once and in order, as it stands in the log (I7, F12 to F16)."""
+
+from __future__ import annotations
+
+from events import PostRejected
+from events.wire import on_the_wire
+from tests.simulation.feed import FORGED
+from tests.simulation.promises.book import Witness
+
+
+class Feeding(Witness):
+    reaches = ("I7 facts on the feed", "I7 feeds that were wiped", "I7 messages that somebody forged")
+
+    def ended(self) -> None:
+        house = self.house
+        if not house.plan.relays:
+            return
+        feed, log = house.feed, house.disk._log
+        told = [body for body in feed.messages if body != FORGED]
+        self.reached["I7 facts on the feed"] += len(told)
+        self.reached["I7 feeds that were wiped"] += feed.wiped
+        self.reached["I7 messages that somebody forged"] += feed.forged
+        wanted = [on_the_wire(each) for each in log]
+        if told != wanted:
+            at = next((at for at, (one, other) in enumerate(zip(told, wanted, strict=False), 1) if one != other), 0)
+            self.breach("I7", "", f"the feed tells {len(told)} of {len(wanted)} facts; the first other one is #{at}")
+        for each in log:
+            if isinstance(each.fact, PostRejected) and each.id not in feed.returned:
+                self.breach("I7", each.story, "it was rejected, and Production was not told")
