@@ -179,7 +179,7 @@ CHECKPOINT = Table(
 """How far a service has read, the id of the fact it read last, and in which life of the log that was (I26)."""
 CHAIN = Table("chain", {"position": WHOLE, "hash": BYTES}, key=("position",))
 """One link per commit: its last position, and the hash over the link before it and its facts (I5)."""
-SUSPECT = Table("suspect", {"story": TEXT, "connection": TEXT}, key=("story",))
+SUSPECT = Table("suspect", {"story": TEXT}, key=("story",))
 """A post that may be live without this log knowing, since it was restored: it is looked up before it is sent (I27)."""
 HELD = Table(
     "held",

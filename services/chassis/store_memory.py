@@ -197,6 +197,8 @@ class MemoryStore:
         match write:
             case Put():
                 table.put(write)
+                if write.table is HOUSE and write.row["name"] == incarnation.NAME:
+                    self._life = incarnation.incarnation_in(str(write.row["body"]))
             case Drop(where=where):
                 table.drop(where)
             case Change(where=where, to=to):

@@ -10,6 +10,7 @@ from services.chassis.rows import LINE, LOOKING, READY
 from services.chassis.service import Chassis, Service, service
 from services.publisher.case import Case
 from services.publisher.lanes import Lanes
+from services.publisher.proving import Proving
 from services.publisher.reactions import reactions, rings
 
 
@@ -41,7 +42,7 @@ def build(
         "publisher",
         reactions=reactions(chassis.store, clock=chassis.clock, new_id=chassis.new_id),
         rings=rings(chassis.store, clock=chassis.clock, new_id=chassis.new_id),
-        parts=[lanes],
+        parts=[lanes, Proving(chassis.store, clock=chassis.clock)],
     )
 
 

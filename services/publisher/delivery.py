@@ -171,11 +171,15 @@ def start(
     epoch: int,
     marker: str,
     life: timedelta = ATTEMPT_LIFE,
+    unproven: bool = False,
 ) -> Sequence[Fact]:
-    """Begin an attempt, give the post back, or say nothing because something else must come first."""
+    """Begin an attempt, give the post back, or say nothing because something else must come first.
+
+    One that is `unproven` is not called late yet: it may have gone out in time, and is looked up first (I27).
+    """
     if over(state, due):
         return []
-    if state.open:
+    if state.open or state.unknown:
         return []  # never a second call while nobody knows what became of the first (S35), whatever the round
     if paused:
         return []  # the kill switch; PublishingResumed wakes the line
@@ -189,7 +193,7 @@ def start(
         return []  # the grant is being refreshed (D20)
     if due.round == state.round and state.retry_at and state.retry_at > now:
         return []
-    if now - due.slot_at > timedelta(seconds=due.tolerance_seconds):
+    if not unproven and now - due.slot_at > timedelta(seconds=due.tolerance_seconds):
         return [DeliveryReturned(round=due.round, reason="late", tries=tries)]
     deadline = now + life
     channel = facts_of(due.connection)

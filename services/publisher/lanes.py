@@ -17,6 +17,7 @@ from events.channels import ATTEMPT_LIFE
 from services.channels.adapter import Adapter, Credential, Http
 from services.chassis.clock import parted
 from services.chassis.drain import Drain
+from services.chassis.quarantine import Remembered
 from services.chassis.rows import LINE, LOOKING, Change, Claim, Pick, Row, Table
 from services.chassis.store import Append, FenceLost, Store, StoreError
 from services.publisher.looking import Looking
@@ -53,8 +54,9 @@ class Lanes:
     ) -> None:
         outside = Outside(adapters, http_for, open_credential, dress)
         self._drain = drain or Drain()
-        self._sending = Sending(store, outside, clock, new_id, ATTEMPT_LIFE * speed, self._drain)
-        self._looking = Looking(store, outside, clock, new_id)
+        life, remembered = ATTEMPT_LIFE * speed, Remembered(store)
+        self._sending = Sending(store, outside, clock, new_id, life, remembered, self._drain)
+        self._looking = Looking(store, outside, clock, new_id, life, remembered)
         self._store, self._clock, self._holder, self._lanes_max = store, clock, holder, lanes_max
         self._channels = tuple(adapters)
         # Leases are about being alive, so they run on elapsed time; processes that share lines share a clock (D7).

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from services.channels.outcome import Found
+from services.chassis.quarantine import Remembered, Restored
 from services.chassis.rows import LOOKING, Drop, Row
 from services.chassis.store import Append, Conflict, Store
 from services.publisher import delivery, settling
 from services.publisher.case import Case, read_case
 from services.publisher.consequences import consequences, look_alarm
 from services.publisher.outside import Outside
+from services.publisher.recovering import may_look_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,8 @@ class Looking:
     outside: Outside
     clock: Any
     new_id: Callable[[], str]
+    life: timedelta
+    remembered: Remembered
 
     async def at(self, row: Row) -> None:
         story = str(row["story"])
@@ -46,11 +51,20 @@ class Looking:
                     return
                 case = again
 
+    def _not_too_early(self, case: Case, restored: Restored | None, now: datetime) -> delivery.Wait | None:
+        """An attempt that was open when the log was restored may have been made again in what was forgotten (I27)."""
+        if restored is None or case.attempt is None or case.attempt.position > restored.point:
+            return None
+        until = may_look_at(case.due.connection, life=self.life, restored=restored)
+        return delivery.Wait(until) if now < until else None
+
     async def _settled_enough(self, story: str) -> Case | None:
         """The case when a look is the next step; an attempt left open by a crash is first said to be unclear (I12)."""
         while True:
             case, now = await read_case(self.store, story), self.clock.now()
             step = delivery.next_step(case.state, now) if case else delivery.Done()
+            if case and isinstance(step, delivery.Look):
+                step = self._not_too_early(case, await self.remembered(), now) or step
             try:
                 if case is None or not isinstance(step, delivery.Look):
                     alarm = [look_alarm(story, step.until)] if isinstance(step, delivery.Wait) else []

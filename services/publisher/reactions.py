@@ -23,6 +23,7 @@ from events import (
 )
 from events.channels import channel_of
 from events.subjects import answer_stream, delivery_stream, post_stream
+from services.channels.utm import marker_of
 from services.chassis.alarms import clear_alarm
 from services.chassis.answered import answered_once
 from services.chassis.rows import LINE, LOOKING, READY, Change, Pick, Put, Row, Write
@@ -67,7 +68,8 @@ def reactions(store: Store, *, clock: Any, new_id: Callable[[], str]) -> dict[ty
             return Append([Say(answer_stream(told.id), 0, draft((no,), about, new_id))])
         assert case is not None  # noqa: S101 - refusal() asked
         facts = settling.settle_asked(case.state, due=case.due, verdict=ask.verdict, now=now,
-                                      channel_post_id=ask.channel_post_id, url=ask.url)  # fmt: skip
+                                      channel_post_id=ask.channel_post_id, url=ask.url,
+                                      marker=marker_of(channel_of(case.due.connection), case.story))  # fmt: skip
         say = case.say(facts, at=now, new_id=new_id, cause=told)
         return Append([say], still={post_stream(case.story): case.still[post_stream(case.story)]},
                       rows=consequences(case.story, facts))  # fmt: skip

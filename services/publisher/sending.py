@@ -9,16 +9,17 @@ from typing import Any
 
 import structlog
 
-from events import AttemptStarted, CredentialRefused, Fact, RateLimited, Told
+from events import AttemptStarted, CredentialRefused, Fact, LookedUp, RateLimited, Told
 from events.subjects import connection_stream
 from services.channels.adapter import Credential
-from services.channels.outcome import Absent, Outcome, Unclear
+from services.channels.outcome import Outcome, Unclear
 from services.chassis.alarms import set_alarm
 from services.chassis.clock import parted
 from services.chassis.drain import Cut, Drain
+from services.chassis.quarantine import Remembered, Restored
 from services.chassis.rows import LINE, READY, Change, Pick, Put, Row, Write
 from services.chassis.store import Append, Conflict, FenceLost, Store, StoreError
-from services.publisher import delivery, settling
+from services.publisher import delivery, recovering, settling
 from services.publisher.case import Case, read_case
 from services.publisher.consequences import SERVICE, consequences, retry_alarm
 from services.publisher.outside import Outside
@@ -38,6 +39,7 @@ class Sending:
     clock: Any
     new_id: Callable[[], str]
     life: timedelta
+    remembered: Remembered
     drain: Drain = field(default_factory=Drain)
 
     async def first_of(self, line: Row) -> None:
@@ -76,15 +78,22 @@ class Sending:
             if case is None or case.standing is None:
                 await self._let_go(line, [leave(story)], rest)
                 return None
-            facts = self._decide(case, line, credential)
+            restored = await self.remembered()
+            unproven = recovering.unproven(case.told, connection=connection, taken_in_at=case.taken_in_at,
+                                           restored=restored)  # fmt: skip
+            facts = self._decide(case, line, credential, unproven=unproven)
             starts = bool(facts) and isinstance(facts[0], AttemptStarted)
             try:
                 if starts and not self._may_start():
                     await self._let_go(line, [], ready)
                 elif starts and credential is None:
                     await self._let_go(line, self._locked(connection), ready)
-                elif starts and credential and delivery.must_look_first(case.state, case.due):
-                    if await self._absent_at_first(line, case, credential, rest):
+                elif starts and restored and unproven and self.clock.now() < self._may_look_at(connection, restored):
+                    await self._let_go(
+                        line, self._line_waits(connection, self._may_look_at(connection, restored)), ready
+                    )
+                elif starts and credential and (unproven or delivery.must_look_first(case.state, case.due)):
+                    if await self._absent_at_first(line, case, credential, rest, restored if unproven else None):
                         continue
                 elif starts and credential:
                     told = await self._append(line, case, facts, consequences(story, facts), case.still)
@@ -100,19 +109,26 @@ class Sending:
             except Conflict:
                 continue  # a cancel, a disconnect or a pause came first: decide on what is there now
 
-    async def _absent_at_first(self, line: Row, case: Case, credential: Credential, rest: Sequence[Row]) -> bool:
+    async def _absent_at_first(
+        self, line: Row, case: Case, credential: Credential, rest: Sequence[Row], restored: Restored | None
+    ) -> bool:
         """Looked up before anything is sent (I27): True when the channel does not have it, so that it may start."""
         now, marker = self.clock.now(), self.outside.dress(case)[2]
-        wish = self.outside.wish(case, started_at=case.taken_in_at)
+        wish = self.outside.wish(case, started_at=restored.since if restored else case.taken_in_at)
         look = await self.outside.find(case.due.connection, credential, wish, now)
-        facts = settling.look_first(case.state, due=case.due, look=look, marker=marker,
-                                    credential_version=credential.version, now=now)  # fmt: skip
-        absent = isinstance(look, Absent)
+        about: dict[str, Any] = {"due": case.due, "look": look, "marker": marker, "now": now,
+                                 "credential_version": credential.version}  # fmt: skip
+        if restored:
+            facts = recovering.look(case.state, case.told, restored=restored, **about)
+        else:
+            facts = settling.look_first(case.state, **about)
+        last = facts[-1] if facts else None
+        absent = isinstance(last, LookedUp) and last.found is False and last.look_again_at is None
         rows = [] if absent else [leave(case.story), *consequences(case.story, facts), *free(line, rest)]
         await self._append(line, case, facts, rows, case.still)
         return absent
 
-    def _decide(self, case: Case, line: Row, credential: Credential | None) -> Sequence[Fact]:
+    def _decide(self, case: Case, line: Row, credential: Credential | None, *, unproven: bool) -> Sequence[Fact]:
         # The vault may hold a newer key than the stream has told yet; the attempt names the one it is sent with.
         told = case.connection
         version = max(told.credential_version, credential.version if credential else 0)
@@ -125,6 +141,7 @@ class Sending:
             epoch=int(str(line["epoch"])),
             marker=self.outside.dress(case)[2],
             life=self.life,
+            unproven=unproven,
         )
 
     def _set_aside(self, case: Case, ready: Sequence[Row]) -> tuple[list[Write], Sequence[Row]]:
@@ -136,8 +153,13 @@ class Sending:
         alarm = [retry_alarm(case.story, step.until)] if isinstance(step, delivery.Wait) and not case.state.open else []
         return [leave(case.story), *alarm], ready[1:]
 
+    def _may_look_at(self, connection: str, restored: Restored) -> datetime:
+        return recovering.may_look_at(connection, life=self.life, restored=restored)
+
     def _locked(self, connection: str) -> list[Write]:
-        until = self.clock.now() + LOCKED_WAIT
+        return self._line_waits(connection, self.clock.now() + LOCKED_WAIT)
+
+    def _line_waits(self, connection: str, until: datetime) -> list[Write]:
         ring = {"ring": "line", "connection": connection}
         return [hold(connection, until), set_alarm(SERVICE, f"line-{connection}", until, ring)]
 

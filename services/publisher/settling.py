@@ -105,20 +105,39 @@ def look_first(
     here: dict[str, Any] = {"round": due.round, "attempt": FORGOTTEN}
     number = state.looks_first + 1
     match look:
-        case Found(channel_post_id=post_id, url=url):
-            live = PostPublished(**here, connection=due.connection, channel_post_id=post_id, url=url, published_at=now,
-                                 content_hash=due.content_hash, marker=marker, bucket=due.bucket,
-                                 campaign=due.campaign, tries=due.tries, found_by="look_up")  # fmt: skip
-            return [LookedUp(**here, look=number, found=True, channel_post_id=post_id, url=url), live]
+        case Found():
+            return found_first(due, number, look, marker=marker, now=now)
         case Absent():
             return [LookedUp(**here, look=number, found=False)]
         case LookFailed():
-            again = look_again_at(look, state.looks_first, now)
-            seen = LookedUp(**here, look=number, found=None, detail=look.code, look_again_at=again)
+            seen = look_failed_first(due, number, look, now=now, failures=state.looks_first)
             if not look.auth:
-                return [seen]
+                return seen
             return [CredentialRefused(**here, connection=due.connection, credential_version=credential_version,
-                                      code=look.code), seen]  # fmt: skip
+                                      code=look.code), *seen]  # fmt: skip
+
+
+def found_first(due: PostDue, number: int, look: Found, *, marker: str, now: datetime) -> Sequence[Fact]:
+    """Live without an attempt that this log knows of."""
+    here: dict[str, Any] = {"round": due.round, "attempt": FORGOTTEN, "channel_post_id": look.channel_post_id,
+                            "url": look.url}  # fmt: skip
+    return [LookedUp(**here, look=number, found=True), forgotten(due, here, marker=marker, at=now, found_by="look_up")]
+
+
+def forgotten(
+    due: PostDue, here: dict[str, Any], *, marker: str, at: datetime, found_by: Literal["look_up", "person"]
+) -> PostPublished:
+    return PostPublished(**here, connection=due.connection, published_at=at, content_hash=due.content_hash,
+                         marker=marker, bucket=due.bucket, campaign=due.campaign, tries=due.tries,
+                         found_by=found_by)  # fmt: skip
+
+
+def look_failed_first(
+    due: PostDue, number: int, look: LookFailed, *, now: datetime, failures: int
+) -> Sequence[LookedUp]:
+    again = look_again_at(look, failures, now)
+    return [LookedUp(round=due.round, attempt=FORGOTTEN, look=number, found=None, detail=look.code,
+                     look_again_at=again)]  # fmt: skip
 
 
 def look_again_at(look: LookFailed, failures: int, now: datetime) -> datetime:
@@ -151,15 +170,20 @@ def settle_asked(
     channel_post_id: str | None,
     url: str | None,
     now: datetime,
+    marker: str = "",
 ) -> Sequence[Fact]:
     """A person's verdict on an unknown outcome. Nothing, when there is none to judge."""
-    if not state.unknown or not state.open or state.ended:
+    if not state.unknown or state.ended:
         return []
-    started = state.open.started
     if verdict == "send_again":
-        return [DeliveryReturned(round=started.round, reason="send_again", tries=state.tries)]
+        return [DeliveryReturned(round=state.unknown.round, reason="send_again", tries=state.tries)]
     post_id = channel_post_id or url
     if not post_id:
         return []
+    if state.open is None:
+        # Unknown since a restore: whatever was sent, this log has no attempt of it.
+        here = {"round": state.unknown.round, "attempt": FORGOTTEN, "channel_post_id": post_id, "url": url}
+        return [forgotten(due, here, marker=marker, at=now, found_by="person")]
+    started = state.open.started
     at = state.open.unclear.answered_at if state.open.unclear else now
     return [published(started, due, post_id, url, at, "person")]

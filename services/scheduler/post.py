@@ -167,11 +167,16 @@ def late(state: State, *, now: datetime, tolerance: timedelta) -> bool:
     return state.place is not None and now - state.place.slot.at > tolerance
 
 
-def come_due(state: State, *, now: datetime, connected: bool, tolerance: timedelta) -> Sequence[Fact]:
-    """The slot has come: to the publisher, or held, or missed. Nothing, when it must be planned again instead."""
+def come_due(
+    state: State, *, now: datetime, connected: bool, tolerance: timedelta, forgotten: bool = False
+) -> Sequence[Fact]:
+    """The slot has come: to the publisher, or held, or missed. Nothing, when it must be planned again instead.
+
+    `forgotten`: the log was restored since, and nobody knows whether it went out in time. That the publisher finds out.
+    """
     if state.phase != "scheduled" or state.place is None or state.place.slot.at > now:
         return []
-    if late(state, now=now, tolerance=tolerance):
+    if late(state, now=now, tolerance=tolerance) and not forgotten:
         return miss(state, reason="it was found later than the tolerance") if state.wish.exactly_at else []
     if not connected:
         return hold(state, connection=state.connection, reason="disconnected")

@@ -10,6 +10,7 @@ import structlog
 from events.channels import account_of
 from events.subjects import account_stream, connection_stream
 from services.chassis.clock import Clock
+from services.chassis.quarantine import Remembered
 from services.chassis.rows import Row
 from services.chassis.store import Append, Store
 from services.scheduler import post
@@ -30,6 +31,8 @@ log = structlog.get_logger("scheduler")
 
 
 def rings(store: Store, desks: Desks, *, clock: Clock, new_id: Callable[[], str]) -> dict[str, Ring]:
+    remembered = Remembered(store)
+
     async def due(ring: dict[str, Any], alarm: Row) -> Append | None:
         """The slot has come: to the publisher, or held, or missed, or to the desk once more when it is too late."""
         case, now = await read_case(store, ring["story"]), clock.now()
@@ -42,7 +45,10 @@ def rings(store: Store, desks: Desks, *, clock: Clock, new_id: Callable[[], str]
         account, connection = await store.read_all(told)
         document, known = account_known(account).document, connection_known(connection)
         assert document is not None  # noqa: S101 - a post was taken in for it
-        facts = post.come_due(case.state, now=now, connected=known.connected, tolerance=document.tolerance)
+        restored = await remembered()
+        forgotten = restored is not None and case.state.place.slot.at <= restored.at
+        facts = post.come_due(case.state, now=now, connected=known.connected, tolerance=document.tolerance,
+                              forgotten=forgotten)  # fmt: skip
         still = {told[0]: len(account), told[1]: len(connection), **case.still}
         rows = consequences(case.story, case.state, facts, now=now)
         if post.needs_desk(facts):

@@ -1,0 +1,130 @@
+"""A log that was restored, or whose database was promoted, has forgotten what came after it (I27).
+
+Whatever was due, open or anywhere on its way may be live out there without a fact here. Each such post is looked up
+before it is sent; those that were due or open already are the *suspects*, and the quarantine lasts until none is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+import orjson
+
+from services.chassis import incarnation
+from services.chassis.rows import (
+    ALARM,
+    BUDGET,
+    CHECKPOINT,
+    HOUSE,
+    LEASE,
+    LINE,
+    LOOKING,
+    READY,
+    SUSPECT,
+    Change,
+    Drop,
+    Pick,
+    Put,
+    Row,
+    Table,
+    Write,
+)
+from services.chassis.store import Store
+
+NAME: Final = "restored"
+RINGS_OF_POSTS: Final = ("due", "retry", "look")
+"""What rings when a post's slot has come, its next try, or its look-up."""
+SAID_AGAIN: Final = timedelta(days=7)
+"""Production may say again what was taken in after the backup and has been forgotten: so long a new post may be one
+that is live already."""
+
+How = Literal["backup", "promotion"]
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """`point` is the last position that was kept, and `since` its time; what happened until `at` may be forgotten."""
+
+    point: int
+    since: datetime
+    at: datetime
+    how: How = "backup"
+
+    def concerns(self, taken_in_at: datetime) -> bool:
+        return taken_in_at <= self.at + SAID_AGAIN
+
+
+class Remembered:
+    """What is known of the last restore. It is asked once: no process lives through one."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._asked = store, False
+        self._restored: Restored | None = None
+
+    async def __call__(self) -> Restored | None:
+        if not self._asked:
+            self._restored, self._asked = await restored_of(self._store), True
+        return self._restored
+
+
+async def restored_of(store: Store) -> Restored | None:
+    rows = await store.pick(Pick(HOUSE, {"name": NAME}, limit=1))
+    if not rows:
+        return None
+    kept = orjson.loads(str(rows[0]["body"]))
+    since, at = (datetime.fromisoformat(kept[name]) for name in ("since", "at"))
+    return Restored(kept["point"], since, at, kept["how"])
+
+
+async def suspects(store: Store) -> list[str]:
+    return [str(row["story"]) for row in await store.pick(Pick(SUSPECT, order=("story",)))]
+
+
+def in_quarantine(suspects_left: int, restored: Restored | None) -> str | None:
+    """As an operator is told, for as long as it lasts."""
+    if not suspects_left or restored is None:
+        return None
+    what = "its database was promoted" if restored.how == "promotion" else f"it was restored to {restored.since:%F %T}"
+    return (
+        f"the house is in quarantine: {what}, and {suspects_left} posts are looked up on their channels before "
+        "anything of them is sent; this ends by itself"
+    )
+
+
+def quarantine(rows: Callable[[Table], Sequence[Row]], restored: Restored, life: Put) -> list[Write]:
+    """What makes a log, as it stands, one that was restored: all of it in one transaction.
+
+    A new life, in which every reader goes on where it was; nobody holds anything; budgets count as spent, because
+    nobody knows what was called; and the suspects.
+    """
+    body = {"point": restored.point, "since": restored.since.isoformat(), "at": restored.at.isoformat(),
+            "how": restored.how}  # fmt: skip
+    born = Put(HOUSE, life.row)
+    lives = {"incarnation": incarnation.incarnation_in(str(life.row["body"]))}
+    nobody = {"holder": None, "lease_until": None}
+    writes: list[Write] = [
+        born,
+        Put(HOUSE, {"name": NAME, "body": orjson.dumps(body).decode()}),
+        Change(CHECKPOINT, {}, lives),
+        Change(LEASE, {}, {"holder": None, "until": None}),
+        *(Change(table, {}, nobody) for table in (ALARM, LINE, LOOKING)),
+        Drop(SUSPECT, {}),
+    ]
+    writes += [Put(SUSPECT, {"story": story}) for story in _suspected(rows, restored)]
+    writes += [Put(BUDGET, {**row, "used": row["calls_max"]}) for row in rows(BUDGET) if row["calls_max"] is not None]
+    return writes
+
+
+def _suspected(rows: Callable[[Table], Sequence[Row]], restored: Restored) -> list[str]:
+    """Whose slot has come by now, and whoever was on the way to a channel."""
+    stories = {str(row["story"]) for table in (READY, LOOKING) for row in rows(table)}
+    for alarm in rows(ALARM):
+        ring = orjson.loads(str(alarm["ring"]))
+        due_at = alarm["due_at"]
+        came = isinstance(due_at, datetime) and due_at <= restored.at
+        if ring.get("ring") in RINGS_OF_POSTS and (came or ring["ring"] != "due"):
+            stories.add(str(ring["story"]))
+    return sorted(stories)
