@@ -26,7 +26,7 @@ ACCOUNTS, CHANNELS = ("acme", "borealis"), ("linkedin", "x", "blog")
 POSTS_EACH = 3
 APART = timedelta(seconds=15)
 """Of the house, which runs ten times as fast as the wall."""
-HELD_MS = (200, 4000)
+HELD_MS = (2000, 5000)
 STOP_MAX_S = 25.0
 CALLED_OFF = {"post_failed", "outcome_unknown", "attempt_failed", "post_parked", "fact_parked"}
 """What nobody asked for in weather like this."""
@@ -50,8 +50,8 @@ async def drains(folder: Path, restarts: int) -> Sequence[Tried]:
                 await house.doors.opened(account, *CHANNELS, tolerance="P1D")
             for number in range(restarts):
                 wanted |= await queue_up(house.doors, number)
-                await turn_the_weather(house.doors, luck)
-                await until(log.open_attempts, what="a call is open")
+                slow = await turn_the_weather(house.doors, luck)
+                await until(lambda slow=slow: held(log, slow), what="a call is open, and its answer held back")
                 await restart(house, ORDER[number % len(ORDER)], log, stops, number)
             return [*told(stops, restarts), *await judged(house.doors, log, wanted)]
 
@@ -67,9 +67,16 @@ async def queue_up(doors: Doors, number: int) -> set[str]:
     return {event["data"]["text"] for event in events}
 
 
-async def turn_the_weather(doors: Doors, luck: random.Random) -> None:
-    for channel in CHANNELS:
-        await doors.weather(channel, "slow", account=luck.choice(ACCOUNTS), hold_ms=luck.randint(*HELD_MS), times=2)
+async def turn_the_weather(doors: Doors, luck: random.Random) -> set[str]:
+    """The connections that answer slowly, one on each channel."""
+    slow = {channel: luck.choice(ACCOUNTS) for channel in CHANNELS}
+    for channel, account in slow.items():
+        await doors.weather(channel, "slow", account=account, hold_ms=luck.randint(*HELD_MS), times=2)
+    return {f"{account}.{channel}" for channel, account in slow.items()}
+
+
+def held(log: Logbook, slow: set[str]) -> bool:
+    return any(fact.data["connection"] in slow for fact in log.open_attempts().values())
 
 
 async def restart(house: FourProcesses, name: str, log: Logbook, stops: Stops, number: int) -> None:
