@@ -181,22 +181,24 @@ class Relay:
             self._kept = self._end
 
     async def _look(self, client: Client, js: JetStreamContext) -> None:
-        """Find where the feed ends: at its last message that is a true copy of ours, or where it was when we last knew.
+        """Find where the feed ends: at the furthest true copy of ours, or where it was when we last knew.
 
-        What else is there was written by others, and changes nothing but the sequence (I7).
+        What else is there was written by others, be it a copy of ours once more, and changes only the sequence (I7).
         """
         await Topology(client, replicas=replicas_for(self._address)).ensure()
         info = await js.stream_info(DISTRIBUTION)
-        known, last = self._end, info.state.last_seq
-        if known is None or known.created != info.created or known.sequence > last:
-            known = FeedEnd(info.created, 0, 0)
+        last = info.state.last_seq
+        # While we stood still another process may have gone on, and what it offered may have aged away since.
+        ends = [end for end in (self._end, await read_end(self._store)) if end and end.created == info.created]
+        known = max((end for end in ends if end.sequence <= last), key=lambda end: end.position,
+                    default=FeedEnd(info.created, 0, 0))  # fmt: skip
         lowest = max(known.sequence + 1, info.state.first_seq, last - FOREIGN_MAX + 1)
+        position = known.position
         for sequence in range(last, lowest - 1, -1):
-            position = await self._true_copy(js, sequence)
-            if position is not None and position > known.position:
-                known = FeedEnd(info.created, sequence, position)
-                break
-        self._end = FeedEnd(info.created, last, known.position)
+            if position >= known.position + sequence - known.sequence:
+                break  # our facts go out one after the other, so below here none can be further
+            position = max(position, await self._true_copy(js, sequence) or 0)
+        self._end = FeedEnd(info.created, last, position)
         self.lag = max(0, await self._store.position() - self.offered)
         log.info("the feed goes on", after=self.offered, lag=self.lag)
 

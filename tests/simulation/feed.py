@@ -17,8 +17,10 @@ from nats.errors import TimeoutError as NatsTimeout
 from nats.js.errors import NotFoundError
 
 from events.subjects import DISTRIBUTION
+from events.wire import place_of
 from services.chassis import relay
 from services.chassis.batches import Message, SequenceMoved
+from services.chassis.feed_end import FeedEnd, read_end
 from tests.simulation.life import LIVING
 
 if TYPE_CHECKING:
@@ -29,25 +31,35 @@ FORGED = b'{"specversion":"1.0","id":"forged","position":"1","type":"distributio
 PAYLOAD_MAX = 1_048_576
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One message; `ours` is one that a relay has offered."""
+
+    data: bytes
+    ours: bool
+
+
 @dataclass(slots=True)
 class Feed:
-    """`messages` are what the stream of today holds; `returned` what went back to Production, by message id."""
+    """`messages` are what the stream of today was ever given, the first `aged` of which are gone from it; `returned`
+    is what went back to Production, by message id."""
 
     house: House
     created: datetime | None = None
-    messages: list[bytes] = field(default_factory=list)
+    messages: list[Kept] = field(default_factory=list)
+    aged: int = 0
     returned: dict[str, bytes] = field(default_factory=dict)
     away_until: datetime | None = None
     answers_lost: int = 0
     wiped: int = 0
-    forged: int = 0
 
     @property
     def away(self) -> bool:
         return self.away_until is not None and self.house.clock.now() < self.away_until
 
     def befall(self, what: Mapping[str, Any]) -> None:
-        """The broker goes away, and comes back as it was, or empty; or an answer of it is lost; or somebody forges."""
+        """The broker goes away, and comes back as it was, or empty; an answer of it is lost; what is old is let go; or
+        somebody writes to it who may not, nonsense or what is there already."""
         self.house.faults.fired[f"feed_{what['how']}"] += 1
         self.house.note(f"the feed: {what['how']}")
         match what["how"]:
@@ -56,12 +68,27 @@ class Feed:
                 # Whoever waits to try again does so as soon as time goes on.
                 self.house.passing.at(self.away_until, lambda: None)
             case "wiped":
-                self.created, self.messages, self.wiped = None, [], self.wiped + 1
+                self.created, self.messages, self.aged, self.wiped = None, [], 0, self.wiped + 1
             case "answer_lost":
                 self.answers_lost += 1
+            case "aged":
+                self.aged = max(self.aged, self._remembered().sequence)
             case "forged" if self.created:
-                self.messages.append(FORGED)
-                self.forged += 1
+                self.messages.append(Kept(FORGED, ours=False))
+            case "copied":
+                self._copied(what["which"])
+
+    def _copied(self, which: int) -> None:
+        """A true copy once more: mostly the one that a relay which starts anew remembers as the last."""
+        ours = [kept.data for kept in self.messages if kept.ours]
+        last = [body for body in ours if position_of(body) == self._remembered().position]
+        if ours:
+            self.messages.append(Kept(last[0] if last and which % 3 else ours[which % len(ours)], ours=False))
+
+    def _remembered(self) -> FeedEnd:
+        """What a relay has written down of this stream."""
+        end = self.house.now(read_end(self.house.disk))
+        return end if end and end.created == self.created else FeedEnd(self.created, 0, 0)
 
     def ensure(self) -> None:
         if self.created is None:
@@ -73,9 +100,12 @@ class Feed:
 
     @property
     def last_position(self) -> int:
-        ours = next((body for body in reversed(self.messages) if body != FORGED), None)
-        place = relay.place_of(ours) if ours else None
-        return place[0] if place else 0
+        return next((position_of(kept.data) for kept in reversed(self.messages) if kept.ours), 0)
+
+
+def position_of(body: bytes) -> int:
+    place = place_of(body)
+    return place[0] if place else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +128,13 @@ class Client:
         await self.asked()
         if self.feed.created is None:
             raise NotFoundError
-        return Info(self.feed.created, State(1, len(self.feed.messages)))
+        return Info(self.feed.created, State(self.feed.aged + 1, len(self.feed.messages)))
 
     async def get_msg(self, stream: str, sequence: int) -> Any:
         await self.asked()
-        if not 0 < sequence <= len(self.feed.messages):
+        if not self.feed.aged < sequence <= len(self.feed.messages):
             raise NotFoundError
-        return Kept(self.feed.messages[sequence - 1])
+        return self.feed.messages[sequence - 1]
 
     async def publish(self, subject: str, body: bytes, *, headers: Mapping[str, str], **more: Any) -> None:
         await self.asked()
@@ -121,7 +151,7 @@ class Client:
         await self.asked()
         if self.feed.created is None or after not in (None, len(self.feed.messages)):
             raise SequenceMoved(f"the stream ends at {len(self.feed.messages)}, not at {after}")
-        self.feed.messages += [body for _, body in messages]
+        self.feed.messages += [Kept(body, ours=True) for _, body in messages]
         sequence = len(self.feed.messages)
         await self._answered()
         return sequence
@@ -137,11 +167,6 @@ class State:
 class Info:
     created: datetime
     state: State
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    data: bytes
 
 
 class Topology:

@@ -26,7 +26,7 @@ from events import (
 from events.subjects import approval_stream, connection_stream, post_stream
 from services.channels.registry import ADAPTERS
 from services.channels.sandbox.weather import Asked
-from services.chassis.rows import CHECKPOINT, Put
+from services.chassis.rows import CHECKPOINT, Claim, Put, Row
 from services.chassis.store import Append
 from services.chassis.store_memory import MemoryStore
 from services.gateway.views.fold import Views
@@ -198,6 +198,10 @@ class House:
     def was_read(self, after: int, page: Sequence[Told]) -> None:
         for witness in self.witnesses:
             witness.read(after, page)
+
+    def claimed(self, life: Life, claim: Claim, rows: Sequence[Row]) -> None:
+        for witness in self.witnesses:
+            witness.claimed(life, claim, rows)
 
     def take_off(self, connection: str, life: Life) -> None:
         self.flights[connection].append(life)

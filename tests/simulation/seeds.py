@@ -36,6 +36,12 @@ SEEDS: dict[str, Seed] = {
     ),
     "a disk without room ended alarms and lanes": Seed(22, "a_full_disk_ends_the_alarms"),
     "posts of one instant changed places after a limit": Seed(12, "posts_of_one_instant_have_no_order"),
+    "a fact somebody put on the feed once more was taken for its end, and the rest offered again": Seed(
+        6, "the_last_true_copy_is_taken_for_the_end"
+    ),
+    "a relay that stood still offered again what another had offered and what had aged away": Seed(
+        124, "nobody_asks_how_far_another_relay_has_come"
+    ),
 }
 
 FOUND_BY: dict[str, int] = {
@@ -83,5 +89,7 @@ FOUND_BY: dict[str, int] = {
     "a_text_is_tidied_on_its_way_out": 0,
     "a_link_is_dressed_for_the_campaign_of_the_day": 1,
     "an_intent_lasts_a_minute": 0,
+    "the_last_true_copy_is_taken_for_the_end": 6,
+    "nobody_asks_how_far_another_relay_has_come": 124,
 }
 """A seed that finds each planted fault, tried first; where the product has moved on, another one may."""

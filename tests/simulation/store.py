@@ -50,6 +50,7 @@ class LifeStore:
         await self._life.at("append_before", ())
         self._life.house.faults.full()
         rows = await self._disk.claim(claim)
+        self._life.house.claimed(self._life, claim, rows)
         await self._life.at("append_after", ())
         return rows
 

@@ -19,7 +19,7 @@ OF_THE_WORLD = ("lost_answer", "outage_before", "outage_after", "limit", "slow",
 OF_PEOPLE = ("cancel", "retry", "reschedule", "edit", "undo", "disconnect", "reconnect", "paused", "account_changed",
              "asked_in_one_breath")  # fmt: skip
 OF_PRODUCTION = ("message_again", "message_late", "message_out_of_order", "message_malformed", "message_redelivered")
-OF_THE_BROKER = ("feed_away", "feed_wiped", "feed_answer_lost", "feed_forged")
+OF_THE_BROKER = ("feed_away", "feed_wiped", "feed_answer_lost", "feed_aged", "feed_forged", "feed_copied")
 KINDS = (*OF_THE_HOUSE, *OF_THE_WORLD, *OF_PEOPLE, *OF_PRODUCTION, *OF_THE_BROKER)
 
 WEIGHED = {
@@ -90,8 +90,9 @@ def rare(random: Random, plan: Plan) -> list[Trouble]:
         found.append(Trouble(at, "poison", what))
     for _ in range(random.randrange(1, 7) if plan.relays else 0):
         at = plan.start + timedelta(minutes=random.randrange(14 * 24 * 60))
-        how = random.choice(("away", "wiped", "answer_lost", "forged"))
-        found.append(Trouble(at, "feed", {"how": how, "lasts": timedelta(minutes=random.choice((1, 90, 3000)))}))
+        how = random.choice(("away", "wiped", "answer_lost", "aged", "forged", "copied"))
+        lasts = timedelta(minutes=random.choice((1, 90, 3000)))
+        found.append(Trouble(at, "feed", {"how": how, "lasts": lasts, "which": random.randrange(1000)}))
     return found
 
 

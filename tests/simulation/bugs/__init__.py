@@ -8,10 +8,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.simulation.bugs import in_disorder, in_the_chassis, in_the_gateway, in_the_publisher, in_the_scheduler
+from tests.simulation.bugs import (
+    in_disorder,
+    in_the_chassis,
+    in_the_gateway,
+    in_the_publisher,
+    in_the_relay,
+    in_the_scheduler,
+)
 from tests.simulation.bugs.planting import BUGS
 
-__all__ = ["BUGS", "in_disorder", "in_the_chassis", "in_the_gateway", "in_the_publisher", "in_the_scheduler", "planted"]
+__all__ = [
+    "BUGS",
+    "in_disorder",
+    "in_the_chassis",
+    "in_the_gateway",
+    "in_the_publisher",
+    "in_the_relay",
+    "in_the_scheduler",
+    "planted",
+]
 
 
 @contextmanager

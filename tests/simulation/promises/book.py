@@ -31,7 +31,9 @@ from events import (
 from events.subjects import kind_of
 
 if TYPE_CHECKING:
+    from services.chassis.rows import Claim, Row
     from tests.simulation.house import House
+    from tests.simulation.life import Life
     from tests.simulation.outside import Call
 
 
@@ -158,6 +160,9 @@ class Witness:
 
     def read(self, after: int, page: Sequence[Told]) -> None:
         """Somebody who had read up to `after` was given this page."""
+
+    def claimed(self, life: Life, claim: Claim, rows: Sequence[Row]) -> None:
+        """A process has taken these rows into its hand."""
 
     def called(self, call: Call, story: Story | None) -> None:
         """A call that makes something visible has just had its effect, if any."""

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from events import PostRejected
 from events.wire import on_the_wire
-from tests.simulation.feed import FORGED
 from tests.simulation.promises.book import Witness
 
 
 class Feeding(Witness):
-    reaches = ("I7 facts on the feed", "I7 feeds that were wiped", "I7 messages that somebody forged")
+    reaches = ("I7 facts on the feed", "I7 feeds that were wiped", "I7 messages that somebody forged",
+               "I7 messages that had aged away")  # fmt: skip
 
     def ended(self) -> None:
         house = self.house
         if not house.plan.relays:
             return
         feed, log = house.feed, house.disk._log
-        told = [body for body in feed.messages if body != FORGED]
+        told = [kept.data for kept in feed.messages if kept.ours]
         self.reached["I7 facts on the feed"] += len(told)
         self.reached["I7 feeds that were wiped"] += feed.wiped
-        self.reached["I7 messages that somebody forged"] += feed.forged
+        self.reached["I7 messages that somebody forged"] += len(feed.messages) - len(told)
+        self.reached["I7 messages that had aged away"] += feed.aged
         wanted = [on_the_wire(each) for each in log]
         if told != wanted:
             at = next((at for at, (one, other) in enumerate(zip(told, wanted, strict=False), 1) if one != other), 0)
