@@ -52,6 +52,8 @@ class Feed:
     away_until: datetime | None = None
     answers_lost: int = 0
     wiped: int = 0
+    lags_shown: int = 0
+    wrong: list[str] = field(default_factory=list)
 
     @property
     def away(self) -> bool:
@@ -66,7 +68,8 @@ class Feed:
             case "away":
                 self.away_until = self.house.clock.now() + what["lasts"]
                 # Whoever waits to try again does so as soon as time goes on.
-                self.house.passing.at(self.away_until, lambda: None)
+                since = self.house.clock.now()
+                self.house.passing.at(self.away_until, lambda: self._was_away(since))
             case "wiped":
                 self.created, self.messages, self.aged, self.wiped = None, [], 0, self.wiped + 1
             case "answer_lost":
@@ -77,6 +80,16 @@ class Feed:
                 self.messages.append(Kept(FORGED, ours=False))
             case "copied":
                 self._copied(what["which"])
+
+    def _was_away(self, since: datetime) -> None:
+        """What a relay that has started in vain said of its lag meanwhile was true (F15)."""
+        behind = self.house.position - self._remembered().position
+        for life in (each for each in self.house.lives if each.awake and each.began_at >= since):
+            for each in life.relays:
+                if each.trouble is not None:
+                    self.lags_shown += 1
+                    if each.lag > behind:
+                        self.wrong.append(f"the lag is shown as {each.lag}, and the feed is {behind} behind at most")
 
     def _copied(self, which: int) -> None:
         """A true copy once more: mostly the one that a relay which starts anew remembers as the last."""

@@ -15,6 +15,7 @@ from services.chassis.service import Chassis, Service
 from tests.simulation.store import LifeStore, LossyBells
 
 if TYPE_CHECKING:
+    from services.chassis.relay import Relay
     from services.gateway.views.fold import Views
     from services.scheduler.intake import Intake
     from tests.simulation.house import House
@@ -27,6 +28,7 @@ class Life:
     def __init__(self, house: House, number: int) -> None:
         self.house, self.number, self.name = house, number, f"life-{number}"
         self.dead, self.paused, self.stood_still = False, False, False
+        self.began_at = house.clock.now()
         self.calls = 0
         """Calls to channels that have not come back yet."""
         self._gate = asyncio.Event()
@@ -34,6 +36,7 @@ class Life:
         self.services: Sequence[Service] = ()
         self.intake: Intake
         self.views: Sequence[Views] = ()
+        self.relays: Sequence[Relay] = ()
 
     # Beginning and end.
 

@@ -59,19 +59,36 @@ class Twin(MemoryStore):
         self._url, self._loop = url, InlineLoop()
         self._other: Store = open_store(url, now)
         self._asked: list[Append | Claim] = []
+        self._said: Append | None = None
         self.compared = 0
         self.differences: list[str] = []
 
     def open_again(self) -> None:
-        """As the next process does."""
-        self._try(self._other.close, "the close")
+        """As the next process does. Whoever has asked before the close is answered."""
+        if self._said is not None:
+            self._try(lambda: self._asks_and_closes(self._said), "an append and the close at once")
+        else:
+            self._try(self._other.close, "the close")
         self._other = open_store(self._url, self._now)
+
+    async def _asks_and_closes(self, said: Append | None) -> None:
+        assert said is not None
+        asking = asyncio.ensure_future(self._other.append(said))
+        await asyncio.sleep(0)
+        await self._other.close()
+        [answer] = await asyncio.gather(asking, return_exceptions=True)
+        mine = await super().append(said)
+        if answer != mine:
+            self._differs("an append that is said once more as the store is closed", mine, answer)
 
     # The same question to both.
 
     async def append(self, append: Append) -> Sequence[Told]:
         self._asked.append(append)
-        return await self._both(super().append(append), lambda: self._other.append(append), append)
+        told = await self._both(super().append(append), lambda: self._other.append(append), append)
+        if told:
+            self._said = append
+        return told
 
     async def claim(self, claim: Claim) -> Sequence[Row]:
         self._asked.append(claim)

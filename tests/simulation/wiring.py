@@ -33,11 +33,11 @@ def services_of(life: Life, chassis: Chassis) -> Sequence[Service]:
                     **outside)  # fmt: skip
     with_ids: dict[str, Any] = {"clock": chassis.clock, "new_id": chassis.new_id}
     life.views = [Views(chassis.store, None, clock=chassis.clock)] if plan.reads else []
-    relays = [Relay(chassis, "the feed")] if plan.relays else []
+    life.relays = [Relay(chassis, "the feed")] if plan.relays else []
     return [
         build_scheduler(chassis, edge=lambda intake: Edge(life, intake)),
         build_publisher(chassis, open_credential=opener(vault), **outside),
         build_collector(chassis, open_credential=opener(vault), **outside),
         service(chassis, "gateway", reactions=reactions(chassis.store, grants, **with_ids),
-                rings=rings(chassis.store, grants, **with_ids), parts=[*life.views, *relays]),
+                rings=rings(chassis.store, grants, **with_ids), parts=[*life.views, *life.relays]),
     ]  # fmt: skip

@@ -76,8 +76,18 @@ class Attempts(Witness):
                 )
         if story.due is None:
             self.breach("I16", story.name, f"attempt {fact.attempt} began while the scheduler held the post")
+        self._counts(fact, story)
         self._follows(at, fact, story)
         self._in_turn(told, fact, story)
+
+    def _counts(self, fact: AttemptStarted, story: Story) -> None:
+        """The tries it has behind it are those the last failure of this round told, or those the round began with."""
+        failed = [each.fact.tries for each in story.told
+                  if isinstance(each.fact, AttemptFailed) and each.fact.round == fact.round]  # fmt: skip
+        due = story.due.fact.tries if story.due and isinstance(story.due.fact, PostDue) else 0
+        tries = failed[-1] if failed else due
+        if fact.tries != tries:
+            self.breach("I18", story.name, f"attempt {fact.attempt} has {fact.tries} tries behind it, and not {tries}")
 
     def _follows(self, at: datetime, fact: AttemptStarted, story: Story) -> None:
         """What must have been said since the attempt before."""

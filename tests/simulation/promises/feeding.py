@@ -9,7 +9,7 @@ from tests.simulation.promises.book import Witness
 
 class Feeding(Witness):
     reaches = ("I7 facts on the feed", "I7 feeds that were wiped", "I7 messages that somebody forged",
-               "I7 messages that had aged away")  # fmt: skip
+               "I7 messages that had aged away", "I7 lags shown while the broker was away")  # fmt: skip
 
     def ended(self) -> None:
         house = self.house
@@ -18,6 +18,12 @@ class Feeding(Witness):
         feed, log = house.feed, house.disk._log
         told = [kept.data for kept in feed.messages if kept.ours]
         self.reached["I7 facts on the feed"] += len(told)
+        self.reached["I7 lags shown while the broker was away"] += feed.lags_shown
+        for life in (each for each in house.lives if each.awake):
+            if trouble := [each.trouble for each in life.relays if each.trouble and each.offered == len(log)]:
+                self.breach("I7", "", f"the relay of {life.name} has caught up, and is still in trouble: {trouble}")
+        for what in feed.wrong:
+            self.breach("I7", "", what)
         self.reached["I7 feeds that were wiped"] += feed.wiped
         self.reached["I7 messages that somebody forged"] += len(feed.messages) - len(told)
         self.reached["I7 messages that had aged away"] += feed.aged
