@@ -35,10 +35,11 @@ def set_account(
     mode: str | None = None,
     owner: str | None = None,
     file: Annotated[Path | None, typer.Option(help="a whole document as JSON; replaces what is there")] = None,
+    preview: Annotated[bool, typer.Option("--preview", help="only show which posts it would move")] = False,
     version: str | None = None,
     output: Output = "text",
 ) -> None:
-    """Create an account or change some of its choices."""
+    """Create an account or change some of its choices; or see first what that would move."""
     if file is not None:
         try:
             document = json.loads(file.read_text())
@@ -50,9 +51,28 @@ def set_account(
     given = {key: value for key, value in choices.items() if value is not None}
     if not given:
         fail("name at least one choice, such as --zone Europe/Berlin", 2)
+    if preview:
+        found = change("POST", f"/v1/accounts/{account}/preview", given)
+        show(found if output == "json" else {"items": [_moving(each) for each in found["items"]]}, output,
+             ("id", "from", "to", "reason"))  # fmt: skip
+        say(moving(found))
+        return
     known = any(item["id"] == account for item in get("/v1/accounts")["items"])
     method, body = ("PATCH", given) if known else ("PUT", {"id": account, **given})
     show(change(method, f"/v1/accounts/{account}", body, version), output)
+
+
+def _moving(move: dict[str, Any]) -> dict[str, Any]:
+    return {"id": move["id"], "from": move["before"]["local"], "to": move["after"]["local"],
+            "reason": move["why"]["reason"]}  # fmt: skip
+
+
+def moving(found: dict[str, Any]) -> str:
+    """How many would move, and how many of them are not shown."""
+    moves = sum(each["moves"] for each in found["connections"])
+    posts = sum(each["posts"] for each in found["connections"])
+    more = f"; {found['more']} more are not shown" if found["more"] else ""
+    return f"{moves} of {posts} planned posts would move{more}; nothing was changed"
 
 
 @connect.command("list")

@@ -75,7 +75,7 @@ class Desk:
                 return done.value
             match asked:
                 case Open(day):
-                    answer = self._ledger.first_open(day)
+                    answer = self._ledger.full.first_open(day)
                 case Look(days):
                     answer = await self._days(days)
 
@@ -102,7 +102,7 @@ class Desk:
     def note_full(self, planned: Planned) -> None:
         """Days without room are stepped over from now on, by whoever plans next as well."""
         days = [*planned.full, planned.day] if planned.fills and planned.day else planned.full
-        for day in self._ledger.filled(days) if days else ():
+        for day in self._ledger.full.add(days) if days else ():
             self.rows.append(Put(ROOM, {"connection": self.connection, "day": day.isoformat(), "left": 0}))
 
     # Giving back.
@@ -113,7 +113,7 @@ class Desk:
         if taken is not None:
             sheet = self._ledger.sheets[taken.day]
             sheet.day = Day({post: other for post, other in sheet.day.taken.items() if post != name})
-            self._ledger.has_room_about(taken.day)
+            self._ledger.full.room_about(taken.day)
         return taken
 
     def put_back(self, taken: SlotTaken | None) -> None:

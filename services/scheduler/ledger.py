@@ -6,7 +6,6 @@ that is found out in time: every append names the streams it relied on, at the v
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -16,6 +15,7 @@ from events.subjects import account_stream, connection_stream, engagement_stream
 from services.chassis.rows import ROOM, Pick
 from services.chassis.store import Store
 from services.planning import posting_day
+from services.planning.full_days import FullDays
 from services.planning.posting_day import Day
 from services.planning.terms import ONE_DAY, Terms, terms_of
 from services.planning.zones import date_at
@@ -41,8 +41,7 @@ class Ledger:
     terms: Terms
     versions: dict[str, int]
     sheets: dict[date, Sheet] = field(default_factory=dict)
-    full: set[date] = field(default_factory=set)
-    _beyond: dict[date, date] = field(default_factory=dict)
+    full: FullDays = field(default_factory=FullDays)
 
     @property
     def account_version(self) -> int:
@@ -54,37 +53,14 @@ class Ledger:
             self.sheets[day] = Sheet(state, version)
         return self.sheets[day]
 
-    # Days known to be full are stepped over.
-
-    def filled(self, days: Iterable[date]) -> list[date]:
-        """Which of these days were not known to be full."""
-        fresh = [day for day in days if day not in self.full]
-        self.full.update(fresh)
-        self._beyond.update((day, day + ONE_DAY) for day in fresh)
-        return fresh
-
-    def has_room_about(self, day: date) -> None:
-        """A slot was given back; a cap reaches over midnight, so the neighbours may have room again as well."""
-        if again := self.full & {day - ONE_DAY, day, day + ONE_DAY}:
-            self.full -= again
-            self._beyond = {full: full + ONE_DAY for full in self.full}
-
-    def first_open(self, day: date) -> date:
-        """Each step remembers where it ended, so a long queue is crossed in one."""
-        stepped = []
-        while ahead := self._beyond.get(day):
-            stepped.append(day)
-            day = ahead
-        for each in stepped:
-            self._beyond[each] = day
-        return day
-
     def tidy(self, now: datetime) -> None:
         """Full days are not looked at again, and what is past is of no use."""
         today = date_at(now, self.terms.zone)
         if len(self.sheets) > 2:
             past = today - 2 * ONE_DAY  # a rolling cap looks a day back
-            self.sheets = {day: sheet for day, sheet in self.sheets.items() if day not in self.full and day >= past}
+            self.sheets = {
+                day: sheet for day, sheet in self.sheets.items() if day not in self.full.days and day >= past
+            }
 
 
 async def open_ledger(store: Store, connection: str, account: tuple[Account, int], now: datetime) -> Ledger | None:
@@ -103,7 +79,7 @@ async def open_ledger(store: Store, connection: str, account: tuple[Account, int
     ledger = Ledger(connection, of_account, document, connection_known(connected), terms, versions)
     today = date_at(now, terms.zone)
     rows = await store.pick(Pick(ROOM, {"connection": connection}, since={"day": today.isoformat()}))
-    ledger.filled(date.fromisoformat(str(row["day"])) for row in rows if row["left"] == 0)
+    ledger.full.add(date.fromisoformat(str(row["day"])) for row in rows if row["left"] == 0)
     return ledger
 
 

@@ -23,11 +23,12 @@ from services.gateway.routes.page import page
 from services.gateway.routes.page_actions import page_actions
 from services.gateway.routes.parked import parked
 from services.gateway.routes.posts import posts
+from services.gateway.routes.preview import previews
 from services.gateway.routes.redrive import redrive
 from services.gateway.routes.replays import replays
 
 ROUTERS: tuple[Callable[[Desk], APIRouter], ...] = (
-    health, docs, login, posts, bulk, asks, learned, accounts, connecting, callback, parked, redrive, replays,
+    health, docs, login, posts, bulk, asks, learned, accounts, previews, connecting, callback, parked, redrive, replays,
     keys, house, events, page,
     page_actions,
 )  # fmt: skip

@@ -115,6 +115,7 @@ def _scheduled(document: Document, fact: PostScheduled, told: Told) -> Document:
     return _status(
         "scheduled",
         connection=fact.connection,
+        not_before=instant(fact.not_before),
         scheduled_at=instant(slot.at),
         slot={"local": slot.local, "zone": slot.zone, "wanted": slot.wanted, "why": slot.why},
         why={"mode": why.mode, "window": why.window, "weight": why.weight, "considered": considered,

@@ -1,0 +1,120 @@
+"""What a preview says is what the scheduler then does, to the slot; and a preview changes nothing (S22)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
+
+from events import AccountDocument, EngagementProfiled, PostScheduled
+from events.channels import channel_of
+from events.subjects import engagement_stream
+from services.gateway.previewing import Preview, preview
+from services.gateway.views import queue
+from services.gateway.views.fold import Views
+from services.gateway.views.view import unpacked
+from tests.scheduler.house import House, message
+from tests.scheduler.posts import ACME, LINKEDIN
+
+X = "acme.x"
+EVENINGS = {"linkedin": {"mon": ["19:00"], "wed": ["18:00", "19:00"]}, "x": {"tue": ["07:15"]}}
+WINDOWS: tuple[dict[str, Any], ...] = ({"days": [1, 4], "from": "06:00", "to": "08:00", "weight": 1.2},)
+CHANGES = (
+    {"zone": "America/New_York"},
+    {"zone": "Australia/Lord_Howe"},
+    {"mode": "custom", "times": EVENINGS},
+    {"mode": "adaptive"},
+    {"caps": {"linkedin": {"posts_per_day_max": 1}}},
+    {"spacing": {"linkedin": "PT1H", "x": "PT5M"}},
+    {"tolerance": "PT1H"},
+    {"zone": "Asia/Tokyo", "mode": "custom", "times": EVENINGS, "caps": {"linkedin": {"posts_per_day_max": 2}}},
+)
+
+
+async def queued(plan: list[tuple[str, int]], before: dict[str, Any], *, passed: int = 0) -> House:
+    """So many posts on two channels, some not before a later day, and some hours gone by."""
+    house = House()
+    await house.account(**before)
+    await house.connect(LINKEDIN, X)
+    fact = EngagementProfiled(connection=LINKEDIN, windows=WINDOWS, inputs={})
+    await house.say(engagement_stream(LINKEDIN), fact, account=ACME)
+    await house.settle()
+    messages = []
+    for number, (channel, day) in enumerate(plan):
+        wish: dict[str, Any] = {}
+        if day:
+            name = "not_before" if day % 3 else "exactly_at"
+            wish = {name: (house.clock.now() + timedelta(days=day, hours=1)).isoformat()}
+        messages.append(message(f"post-{number:02}", channel=channel, **wish))
+    await house.send(*messages)
+    await house.after(timedelta(hours=passed))
+    return house
+
+
+async def previewed(house: House, connection: str, change: dict[str, Any], before: dict[str, Any]) -> Preview:
+    views = Views(house.store, None, clock=house.clock)
+    await views.catch_up()
+    rows = await views.rows(queue.table.select().where(queue.table.c.connection == connection))
+    profile = EngagementProfiled(connection=LINKEDIN, windows=WINDOWS, inputs={}) if connection == LINKEDIN else None
+    old, new = (
+        AccountDocument.model_validate({"id": ACME, "zone": "UTC", **each}) for each in (before, before | change)
+    )
+    return preview(connection, [unpacked(row.body) for row in rows], before=old, after=new, profile=profile,
+                   now=house.clock.now())  # fmt: skip
+
+
+async def slots(house: House, count: int) -> dict[str, tuple[str, str]]:
+    """Where each post stands, by connection and name; what was missed stands nowhere."""
+    found = {}
+    for number in range(count):
+        for each in await house.post(f"post-{number:02}"):
+            if isinstance(each, PostScheduled):
+                found[f"acme.post-{number:02}"] = (each.connection, f"{each.slot.local} {each.slot.zone}")
+    return found
+
+
+async def holds(plan: list[tuple[str, int]], before: dict[str, Any], change: dict[str, Any], passed: int) -> None:
+    house = await queued(plan, before, passed=passed)
+    there = await slots(house, len(plan))
+    said: dict[str, tuple[str, str]] = {}
+    for connection in (LINKEDIN, X):
+        found = await previewed(house, connection, change, before)
+        assert len(found.moves) <= found.posts
+        said |= {each.id: (connection, f"{each.after.local} {each.after.zone}") for each in found.moves}
+    assert await slots(house, len(plan)) == there
+    await house.account(**(before | change))
+    await house.settle()
+    assert await slots(house, len(plan)) == there | said
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_what_it_says_is_what_then_happens(change):
+    plan = [("linkedin", 0)] * 9 + [("x", 0)] * 5 + [("linkedin", 2), ("linkedin", 3), ("x", 4), ("linkedin", 6)]
+    await holds(plan, {}, change, 0)
+
+
+@given(
+    plan=some.lists(some.tuples(some.sampled_from(["linkedin", "x"]), some.integers(0, 9)), min_size=1, max_size=20),
+    before=some.sampled_from(({}, {"zone": "Europe/Berlin"}, CHANGES[2], CHANGES[4])),
+    change=some.sampled_from(CHANGES),
+    passed=some.integers(0, 60),
+)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+async def test_whatever_is_queued(plan, before, change, passed):
+    await holds(plan, before, change, passed)
+
+
+async def test_what_concerns_no_slot_moves_nobody():
+    house = await queued([("linkedin", 0)] * 5, {})
+    found = await previewed(house, LINKEDIN, {"tolerance": "PT30M"}, {})
+    assert (found.posts, list(found.moves)) == (5, [])
+
+
+async def test_every_move_says_why():
+    house = await queued([("linkedin", 0)] * 5, {})
+    found = await previewed(house, LINKEDIN, {"mode": "custom", "times": EVENINGS}, {})
+    assert [each.why.mode for each in found.moves] == ["custom"] * 5
+    assert channel_of(found.connection) == "linkedin"
