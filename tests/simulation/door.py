@@ -48,6 +48,8 @@ class Door:
         # The last look at the clock before bytes leave (D9).
         if deadline is not None and house.clock.now() >= deadline:
             return Given(None, sent=False, detail="the deadline had passed")
+        if house.model is not None and shows == "publishes":
+            house.model.call(self.connection)
         given = house.world.called(life, self.connection, method, parts.netloc, path, headers or {}, body)
         if given.hold_ms:
             await self._wait(given, deadline, publishes=shows == "publishes")

@@ -67,6 +67,9 @@ class Faults:
         if self._full_until is not None and self._house.clock.now() < self._full_until:
             raise DiskFull("no space left on the device")
 
+    def was_full(self, since: datetime) -> bool:
+        return self._full_until is not None and self._full_until >= since
+
     def silence(self, bells: int) -> None:
         self._silent += bells
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from functools import reduce
 from random import Random
@@ -25,25 +25,25 @@ from events import (
 )
 from events.subjects import approval_stream, connection_stream, post_stream
 from services.channels.registry import ADAPTERS
-from services.channels.sandbox.weather import Asked
-from services.chassis.rows import CHECKPOINT, Claim, Put, Row
-from services.chassis.store import Append
+from services.chassis.rows import Claim, Row
 from services.chassis.store_memory import MemoryStore
 from services.gateway.views.fold import Views
 from services.scheduler import post
+from tests.simulation.befalling import befall, set_back
 from tests.simulation.broker import Broker
 from tests.simulation.clock import HouseClock
-from tests.simulation.faults import Armed, Faults
+from tests.simulation.faults import Faults
 from tests.simulation.feed import Feed
 from tests.simulation.life import LIVING, Life
 from tests.simulation.loop import Loop
+from tests.simulation.model import Model
 from tests.simulation.outside import Call, SeenWorld
 from tests.simulation.passing import Passing
 from tests.simulation.people import People
 from tests.simulation.plan import Plan
 from tests.simulation.poison import Poison
 from tests.simulation.promises import WITNESSES, Book, Breach
-from tests.simulation.troubles import OF_PEOPLE, POINTS, SERVICES, Trouble
+from tests.simulation.troubles import SERVICES, Trouble
 from tests.simulation.twin import Twin
 from tests.simulation.wiring import services_of
 
@@ -54,6 +54,7 @@ EARLY = timedelta(days=2)
 DRAIN = timedelta(days=30)
 LOOK_ROUND = timedelta(hours=8)
 A_MINUTE = timedelta(minutes=1)
+A_MOMENT = timedelta(seconds=5)
 
 
 class House:
@@ -88,9 +89,11 @@ class House:
         self._between = Random(f"{plan.seed} between")
         self._seen = 0
         self.people, self.feed = People(self), Feed(self)
+        self.model = Model(self) if plan.modelled else None
         self.broker = Broker(self, plan.messages)
         self.book = Book()
         self.witnesses = [witness(self, self.book) for witness in WITNESSES]
+        self._hear, self._read = self._told("heard"), self._told("read")
 
     # What the processes are made of.
 
@@ -115,54 +118,14 @@ class House:
     # What happens to them.
 
     def begin_trouble(self, trouble: Trouble) -> None:
-        kind, what = trouble.kind, trouble.what
-        if kind == "bell_lost":
-            self.faults.silence(what["bells"])
-        elif kind == "checkpoint_set_back":
-            self.faults.fired[kind] += 1
-            self._set_back(what["services"], what["by"])
-        elif kind == "wall_jump":
-            self._wall_jumps(what["by"], what["lasts"])
-        elif kind == "poison":
-            self.poison.arm(what)
-        elif kind == "feed":
-            self.feed.befall(what)
-        elif kind in POINTS or kind == "pause":
-            self.faults.arm(Armed(kind, what["point"], what["passed"], frozenset(what["words"]), what["lasts"]))
-        else:
-            do = self.people.do if kind in OF_PEOPLE else self._turn_weather
-            if moment := what.get("moment"):
-                self.faults.arm(Armed(kind, moment["point"], moment["passed"], frozenset(moment["words"]),
-                                      do=lambda story: do(trouble, story)))  # fmt: skip
-            else:
-                do(trouble)
+        befall(self, trouble)
 
-    def _wall_jumps(self, by: timedelta, lasts: timedelta) -> None:
-        """Until somebody has set it right (I22)."""
-        self.note(f"the wall jumps by {by}")
-        self.faults.fired["wall_jump"] += 1
-        self.clock.jump(by)
-        self.passing.after(lasts, lambda: self.clock.jump(timedelta()))
-
-    def _turn_weather(self, trouble: Trouble, story: str = "") -> None:
-        """Over a channel drawn beforehand, or over the one that a post is just on its way to."""
-        asked = {name: value for name, value in trouble.what.items() if name not in ("channel", "moment")}
-        channel = trouble.what["channel"]
-        if story in self.book.stories:
-            asked["account"], channel = self.connection_of(story).split(".")[:2]
-        self.world.begin(channel, Asked.model_validate({"kind": trouble.kind_of_weather, **asked}))
-
-    def _set_back(self, services: Sequence[str], by: int) -> None:
-        """Everybody is killed, and whoever comes next has read less than those before (I7, I8)."""
-        for life in [life for life in self.lives if not life.dead]:
-            life.kill()
-            self.passing.after(timedelta(seconds=5), self.begin_life)
-        for row in self.rows("checkpoint"):
-            if row["service"] in services:
-                before = max(int(row["position"]) - by, 0)
-                fact = self.disk._log[before - 1].id if before else ""
-                self.now(self.disk.append(Append(rows=[Put(CHECKPOINT, {**row, "position": before, "fact": fact})])))
-                self.note(f"{row['service']} has read to {before}, not {row['position']}")
+    def left(self, life: Life, since: datetime, under_way: Sequence[str]) -> None:
+        self.note(f"{life.name} has left")
+        for witness in self.witnesses:
+            witness.left(life, since, under_way)
+        life.kill()
+        self.passing.after(A_MOMENT, self.begin_life)
 
     def comes_between(self) -> bool:
         return self.plan.between > 0 and self._between.random() < self.plan.between
@@ -179,6 +142,10 @@ class House:
 
     # What is seen of it.
 
+    def _told(self, what: str) -> list[Callable[..., None]]:
+        """Of the witnesses those who care."""
+        return [getattr(witness, what) for witness in self.witnesses if what in vars(type(witness))]
+
     def _heard(self, position: int) -> None:
         """A doorbell of the relay for every other process; and the witnesses read along."""
         told = self.disk._log[self._seen :]
@@ -189,19 +156,19 @@ class House:
                     each.inbox.ring()
         for each in told:
             story = self.book.hear(each)
-            for witness in self.witnesses:
-                witness.heard(each, story)
+            for hear in self._hear:
+                hear(each, story)
             self.people.hear(each)
         for witness in self.witnesses:
             witness.written()
 
     def was_read(self, after: int, page: Sequence[Told]) -> None:
-        for witness in self.witnesses:
-            witness.read(after, page)
+        for read in self._read:
+            read(after, page)
 
-    def claimed(self, life: Life, claim: Claim, rows: Sequence[Row]) -> None:
+    def claimed(self, life: Life, claim: Claim, before: Sequence[Row], rows: Sequence[Row]) -> None:
         for witness in self.witnesses:
-            witness.claimed(life, claim, rows)
+            witness.claimed(life, claim, before, rows)
 
     def take_off(self, connection: str, life: Life) -> None:
         self.flights[connection].append(life)
@@ -288,6 +255,8 @@ class House:
 
     async def _fortnight(self) -> None:
         self.people.move_in()
+        if self.model is not None:
+            self.model.begins()
         for _ in range(2 if self.plan.shared else 1):
             self.begin_life()
         for moment in (self.plan.start + EARLY, self.plan.until):
@@ -322,7 +291,7 @@ class House:
         """A process that has read nothing yet hears the whole log, and has nothing to add (I8)."""
         while any(row["due_at"] < self.clock.now() + A_MINUTE for row in self.rows("alarm")):
             await self._until(self.clock.now() + A_MINUTE)
-        self._set_back(SERVICES, self.position)
+        set_back(self, SERVICES, self.position)
         await self._until(self.clock.now() + timedelta(seconds=4))
         self.read_again = self.position, self.world.asked
         await self._until(self.clock.now() + timedelta(seconds=30))
@@ -337,6 +306,7 @@ class House:
         self.note("the weather clears up")
         self.healed = True
         self.faults.disarm()
+        self.model = None
         self.poison.clear()
         self.feed.away_until = None
         self.clock.jump(timedelta())
@@ -349,4 +319,4 @@ class House:
             self.people.connect(name)
 
     def _all_ended(self) -> bool:
-        return all(story.end is not None for story in self.book.stories.values())
+        return all(story.end is not None for story in self.book.stories.values()) and not self.rows("held")

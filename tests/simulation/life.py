@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from services.chassis.drain import Drain
 from services.chassis.service import Chassis, Service
 from tests.simulation.store import LifeStore, LossyBells
 
@@ -28,6 +29,7 @@ class Life:
     def __init__(self, house: House, number: int) -> None:
         self.house, self.number, self.name = house, number, f"life-{number}"
         self.dead, self.paused, self.stood_still = False, False, False
+        self.drain = Drain()
         self.began_at = house.clock.now()
         self.calls = 0
         """Calls to channels that have not come back yet."""
@@ -43,7 +45,8 @@ class Life:
     def start(self, build: Callable[[Life, Chassis], Sequence[Service]]) -> None:
         house = self.house
         store = LossyBells(LifeStore(house.disk, self), self)
-        chassis = Chassis(store, house.clock, house.new_id, shared=house.plan.shared, holder=self.name)
+        chassis = Chassis(store, house.clock, house.new_id, shared=house.plan.shared, holder=self.name,
+                          drain=self.drain)  # fmt: skip
         token = LIVING.set(self)
         try:
             self.services = build(self, chassis)
@@ -70,6 +73,22 @@ class Life:
         self.dead, self.paused = True, False
         self._gate.set()
         self.house.loop.call_soon(self._sweep)
+
+    def leave(self) -> None:
+        """As by SIGTERM: what is in hand is finished, or cut, and written down (I29)."""
+        token = LIVING.set(self)
+        try:
+            self.house.loop.create_task(self._leaves())
+        finally:
+            LIVING.reset(token)
+
+    async def _leaves(self) -> None:
+        since = self.house.clock.now()
+        under_way = [story.name for story in self.house.book.stories.values() if story.open]
+        self.drain.ask()
+        await self.drain.left()
+        if not self.dead:
+            self.house.left(self, since, under_way)
 
     def _sweep(self) -> None:
         tasks, self.tasks = list(self.tasks), {}
@@ -120,6 +139,10 @@ class Life:
             await self.stand_still()
         elif self.comes_between():
             await asyncio.sleep(0)
+            if self.stopped:
+                await self.stand_still()
+        if self.house.model is not None and point.endswith("before"):
+            self.house.model.step(self, words)
             if self.stopped:
                 await self.stand_still()
         if self.house.faults.armed:

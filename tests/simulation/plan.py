@@ -52,6 +52,7 @@ class Plan:
     `reads`: the processes keep their views in a database, as real ones do; the others are read in memory alone.
     `real_store`: a store on a file is asked the same as the one in memory, and compared.
     `relays`: a relay in each process offers the log to a feed.
+    `modelled`: faults come by chance at every step, as in the model of the publish step.
     `reads_again`: in the end everything is heard once more by services that have read nothing yet.
     """
 
@@ -72,6 +73,7 @@ class Plan:
     days: int = DAYS
     real_store: bool = False
     relays: bool = False
+    modelled: bool = False
 
     @property
     def until(self) -> datetime:

@@ -7,7 +7,7 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,13 +17,16 @@ from tempfile import TemporaryDirectory
 
 import structlog
 
+from events import OutcomeUnknown
+from events.channels import CHANNELS, channel_of
 from tests.simulation.bugs import planted
 from tests.simulation.feed import in_place_of_nats
 from tests.simulation.house import House
 from tests.simulation.loop import Dead, Spins
 from tests.simulation.outside import long_lived_grants
-from tests.simulation.plan import plan_of
+from tests.simulation.plan import Plan, plan_of
 from tests.simulation.promises import ANTECEDENTS
+from tests.simulation.promises.book import Story
 from tests.simulation.promises.log import hash_of
 from tests.simulation.telling import story_of
 from tests.simulation.troubles import KINDS
@@ -46,11 +49,15 @@ class Outcome:
     story: str = ""
     fired: Counter[str] = field(default_factory=Counter)
     reached: Counter[str] = field(default_factory=Counter)
+    sent: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
 
 
-def play(seed: int, *, bug: str = "", beside: str = "", aloud: bool = False) -> Outcome:
+def play(
+    seed: int, *, bug: str = "", beside: str = "", aloud: bool = False, drawn: Callable[[int], Plan] = plan_of
+) -> Outcome:
     """One fortnight. `bug` names a fault planted in the running product, `beside` the address of a real store."""
-    plan = plan_of(seed)
+    plan = drawn(seed)
     with planted(bug), calm(aloud=aloud), TemporaryDirectory(prefix="fortnight-", dir=QUICK_DISK) as folder:
         house = House(plan, beside=beside or (f"sqlite:///{folder}/log.db" if plan.real_store else ""))
         breaches = played(house)
@@ -58,7 +65,23 @@ def play(seed: int, *, bug: str = "", beside: str = "", aloud: bool = False) -> 
         stories = [breach.story for breach in house.breaches]
         told = story_of(house, stories) if breaches or aloud else ""
         return Outcome(seed, hash_of(house.disk._log, house.world.published), house.position, breaches, told,
-                       house.faults.fired, house.reached)  # fmt: skip
+                       house.faults.fired, house.reached, _sent(house), _unknown(house))  # fmt: skip
+
+
+def _sent(house: House) -> Counter[str]:
+    """Posts of which an attempt was made, by how well their channel can be asked for them (D10)."""
+    return Counter(_tier(story) for story in house.book.stories.values() if story.last_attempt is not None)
+
+
+def _unknown(house: House) -> Counter[str]:
+    """Those of them whose outcome a person had to settle."""
+    unsettled = (story for story in house.book.stories.values()
+                 if any(isinstance(told.fact, OutcomeUnknown) for told in story.told))  # fmt: skip
+    return Counter(map(_tier, unsettled))
+
+
+def _tier(story: Story) -> str:
+    return CHANNELS[channel_of(story.connection)].tier
 
 
 @contextmanager
@@ -90,21 +113,24 @@ def played(house: House) -> list[str]:
     return [str(breach) for breach in house.breaches]
 
 
-def play_all(seeds: Sequence[int], *, workers: int, bug: str = "") -> Iterator[Outcome]:
+def play_all(
+    seeds: Sequence[int], *, workers: int, bug: str = "", drawn: Callable[[int], Plan] = plan_of
+) -> Iterator[Outcome]:
     """Side by side; in the order of the seeds whoever was quicker."""
     if workers < 2:
-        yield from (play(seed, bug=bug) for seed in seeds)
+        yield from (play(seed, bug=bug, drawn=drawn) for seed in seeds)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_Player(bug), seeds, chunksize=AT_A_TIME)
+        yield from pool.map(_Player(bug, drawn), seeds, chunksize=AT_A_TIME)
 
 
 @dataclass(frozen=True, slots=True)
 class _Player:
     bug: str
+    drawn: Callable[[int], Plan]
 
     def __call__(self, seed: int) -> Outcome:
-        return play(seed, bug=self.bug)
+        return play(seed, bug=self.bug, drawn=self.drawn)
 
 
 @dataclass(slots=True)
@@ -113,6 +139,8 @@ class Tally:
     facts: int = 0
     fired: Counter[str] = field(default_factory=Counter)
     reached: Counter[str] = field(default_factory=Counter)
+    sent: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
     failed: list[Outcome] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
 
@@ -122,6 +150,8 @@ class Tally:
             self.facts += outcome.facts
             self.fired += outcome.fired
             self.reached += outcome.reached
+            self.sent += outcome.sent
+            self.unknown += outcome.unknown
             if outcome.breaches:
                 self.failed.append(outcome)
         return self

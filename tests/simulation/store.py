@@ -49,8 +49,9 @@ class LifeStore:
     async def claim(self, claim: Claim) -> Sequence[Row]:
         await self._life.at("append_before", ())
         self._life.house.faults.full()
+        before = await self._disk.pick(claim.pick)
         rows = await self._disk.claim(claim)
-        self._life.house.claimed(self._life, claim, rows)
+        self._life.house.claimed(self._life, claim, before, rows)
         await self._life.at("append_after", ())
         return rows
 

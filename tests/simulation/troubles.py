@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 OF_THE_HOUSE = ("crash_before_append", "crash_after_append", "crash_before_call", "crash_after_call", "pause",
                 "disk_full", "answer_of_store_lost", "bell_lost", "checkpoint_set_back", "wall_jump",
-                "poison")  # fmt: skip
+                "poison", "leave")  # fmt: skip
 OF_THE_WORLD = ("lost_answer", "outage_before", "outage_after", "limit", "slow", "refuse", "expired", "revoked",
                 "look_up_lag", "unreachable")  # fmt: skip
 OF_PEOPLE = ("cancel", "retry", "reschedule", "edit", "undo", "disconnect", "reconnect", "paused", "account_changed",
@@ -72,6 +72,11 @@ HANDLERS = (("publisher", "PostDue"), ("publisher", "PostCancelled"), ("publishe
 """Who may turn out not to be able to take what."""
 
 
+LEAVING = (("call_before", "publishes"), ("call_before", "publishes"), ("call_before", "asks"),
+           ("append_before", "AttemptStarted"), ("append_after", "PostDue"))  # fmt: skip
+"""Just when a process is asked to leave."""
+
+
 def rare(random: Random, plan: Plan) -> list[Trouble]:
     """Drawn apart, so that the fortnights that were there before these troubles are what they were."""
     found = []
@@ -93,7 +98,22 @@ def rare(random: Random, plan: Plan) -> list[Trouble]:
         how = random.choice(("away", "wiped", "answer_lost", "aged", "forged", "copied"))
         lasts = timedelta(minutes=random.choice((1, 90, 3000)))
         found.append(Trouble(at, "feed", {"how": how, "lasts": lasts, "which": random.randrange(1000)}))
+    if random.random() < 0.1:
+        found.append(_limited_crowd(random, plan))
+    for _ in range(random.choice((0, 0, 0, 1, 2))):
+        point, word = random.choice(LEAVING)
+        at = plan.start + timedelta(minutes=random.randrange(5, 5000))
+        what = {"point": point, "words": (word,), "passed": random.randrange(3)}
+        what["hold_ms"] = random.choice((2_000, 14_000, 19_900, 30_000))
+        found.append(Trouble(at, "leave", what))
     return found
+
+
+def _limited_crowd(random: Random, plan: Plan) -> Trouble:
+    """The first of several that are due at one minute is told to wait, and the others must not overtake it."""
+    account, channel = plan.crowd.connection.split(".")
+    what = {"channel": channel, "account": account, "times": 1, "retry_after": random.choice((30, 600))}
+    return Trouble(plan.crowd.at - timedelta(minutes=1), "limit", what)
 
 
 def _slow_crowd(random: Random, plan: Plan) -> Trouble:

@@ -12,11 +12,13 @@ from random import Random
 from typing import Any, TypeVar
 
 from events import Told
+from services.chassis.chain import ChainBroken
 from services.chassis.codec import Line
 from services.chassis.opening import is_postgres, open_store
 from services.chassis.rows import CHECKPOINT, TABLES, Claim, Pick, Row
 from services.chassis.store import Append, Store
 from services.chassis.store_memory import MemoryStore
+from services.chassis.verifying import snapshot_of, verify
 from tests.simulation.loop import Loop
 
 T = TypeVar("T")
@@ -170,6 +172,16 @@ class Twin(MemoryStore):
             if _unordered(_without_own(rows or ())) != _unordered(_without_own(mine)):
                 self._differs(f"the {table.name} rows, written in groups", mine, rows)
         self._try(other.close, "the close")
+
+    def verify(self) -> None:
+        """The chain over what is written there holds (I5)."""
+        try:
+            with snapshot_of(self._url) as snapshot:
+                verified = verify(snapshot)
+            if verified.facts != len(self._log):
+                self._differs("how many facts there are", len(self._log), verified.facts)
+        except ChainBroken as broken:
+            self._differs("the chain", "nothing was changed", broken)
 
     def part(self) -> None:
         self._try(self._other.close, "the close")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from tests.soak import crash_points, disks, drains, fortnights, power
+from tests.soak import crash_points, disks, drains, fortnights, model, net, power
 from tests.soak.table import run, show
 
-ROWS = {row.name: row for each in (fortnights, crash_points, drains, disks, power) for row in each.ROWS}
+ROWS = {row.name: row for each in (fortnights, model, crash_points, net, drains, disks, power) for row in each.ROWS}
 
 
 def main(wanted: list[str]) -> int:

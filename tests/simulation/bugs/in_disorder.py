@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from services.chassis import held
+from services.chassis import drain, held
 from services.publisher import app, lanes, sending
 from tests.simulation.bugs.planting import Change, bug
 
@@ -59,3 +59,13 @@ def a_link_is_dressed_for_the_campaign_of_the_day() -> Iterator[Change]:
 def an_intent_lasts_a_minute() -> Iterator[Change]:
     """Longer than what the look-up of an open attempt allows for (I11, D9)."""
     yield Change(lanes, "ATTEMPT_LIFE", timedelta(minutes=1))
+
+
+@bug
+def whoever_leaves_waits_for_nobody() -> Iterator[Change]:
+    """Nothing new begins, and what is in hand is dropped with its outcome (I29)."""
+
+    async def at_once(self: Any) -> None:
+        self.begun.set()
+
+    yield Change(drain.Drain, "left", at_once)

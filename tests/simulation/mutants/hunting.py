@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import signal
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from tests.simulation.loop import Spins
 from tests.simulation.mutants.drawing import Mutant, alive, drawn
 from tests.simulation.mutants.equivalent import EQUIVALENT
+from tests.simulation.net import Caught
 from tests.simulation.plan import plan_of
 from tests.simulation.report import play
 
@@ -19,33 +21,14 @@ FILES = ("services/publisher/delivery.py", "services/chassis/store.py", "service
 """PostgreSQL's store is none of them: a fortnight does not run on a server (`tests/chassis/test_store.py` does)."""
 SEED, COUNT = "the first ten", 10
 SEEDS_MAX = 2_000
-SECONDS_MAX = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """`fortnights` were played until `seed` showed it; `how` says what was seen. Without a seed it got away."""
-
-    mutant: Mutant
-    seed: int | None
-    fortnights: int
-    how: str
-
-    @property
-    def equivalent(self) -> str:
-        return EQUIVALENT.get(self.mutant.name, "")
-
-    def __str__(self) -> str:
-        if self.seed is not None:
-            return f"{self.mutant}: found at seed {self.seed}, in fortnight {self.fortnights}: {self.how}"
-        return f"{self.mutant}: {self.equivalent or f'got away, in {self.fortnights} fortnights'}"
+SECONDS_MAX = 8.0
 
 
 def first_ten() -> list[Mutant]:
     return drawn(FILES, COUNT, SEED)
 
 
-def hunt(mutant: Mutant, seeds_max: int) -> Found:
+def hunt(mutant: Mutant, seeds_max: int) -> Caught:
     """Through the seeds in order; only those are played in which its file is at work at all."""
     played = 0
     for seed in range(seeds_max):
@@ -53,8 +36,9 @@ def hunt(mutant: Mutant, seeds_max: int) -> Found:
             continue
         played += 1
         if how := _seen(mutant, seed):
-            return Found(mutant, seed, played, how)
-    return Found(mutant, None, played, "")
+            return Caught(mutant.name, f"{mutant.file}:{mutant.line}", seed, played, how)
+    reason = EQUIVALENT.get(mutant.name, "")
+    return Caught(mutant.name, f"{mutant.file}:{mutant.line}", None, played, "", reason)
 
 
 def _at_work(mutant: Mutant, seed: int) -> bool:
@@ -73,8 +57,14 @@ def _seen(mutant: Mutant, seed: int) -> str:
         with alive(mutant), at_most(SECONDS_MAX):
             breaches = play(seed).breaches
     except (Exception, Spins) as broken:
-        return f"{type(broken).__name__}: {broken}"
-    return breaches[0] if breaches else ""
+        how = f"{type(broken).__name__}: {broken}"
+    else:
+        return breaches[0] if breaches else ""
+    with warnings.catch_warnings():
+        # What was begun and never had a turn is swept up here, and nobody need hear of it.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        gc.collect()
+    return how
 
 
 @contextmanager

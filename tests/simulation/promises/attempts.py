@@ -91,6 +91,10 @@ class Attempts(Witness):
 
     def _follows(self, at: datetime, fact: AttemptStarted, story: Story) -> None:
         """What must have been said since the attempt before."""
+        refused = [each for each in story.told if isinstance(each.fact, CredentialRefused) and each.fact.attempt
+                   and each.fact.round == fact.round and not _while_unclear(each, story)]  # fmt: skip
+        if len(refused) > 1:
+            self.breach("I20", story.name, f"attempt {fact.attempt} began after {len(refused)} refusals of its grant")
         before = [each for each in story.told if isinstance(each.fact, AttemptStarted)][:-1]
         if not before:
             return
@@ -153,6 +157,13 @@ class Attempts(Witness):
         assert story.due is not None
         return any(isinstance(each.fact, AttemptStarted | LookedUp) and each is not excepted
                    for each in story.since(story.due))  # fmt: skip
+
+
+def _while_unclear(refused: Told, story: Story) -> bool:
+    """Then it was a look that was refused, not an attempt."""
+    earlier = [each.fact for each in story.told if each.position < refused.position]
+    last = next((fact for fact in reversed(earlier) if isinstance(fact, AttemptStarted | AttemptUnclear)), None)
+    return isinstance(last, AttemptUnclear)
 
 
 def _settled(attempt: AttemptStarted, said: Sequence[object]) -> bool:

@@ -161,8 +161,11 @@ class Witness:
     def read(self, after: int, page: Sequence[Told]) -> None:
         """Somebody who had read up to `after` was given this page."""
 
-    def claimed(self, life: Life, claim: Claim, rows: Sequence[Row]) -> None:
-        """A process has taken these rows into its hand."""
+    def claimed(self, life: Life, claim: Claim, before: Sequence[Row], rows: Sequence[Row]) -> None:
+        """A process has taken these rows into its hand; `before` is what they were."""
+
+    def left(self, life: Life, since: datetime, under_way: Sequence[str]) -> None:
+        """A process that was asked to leave at that instant, with these attempts open, has nothing more in hand."""
 
     def called(self, call: Call, story: Story | None) -> None:
         """A call that makes something visible has just had its effect, if any."""

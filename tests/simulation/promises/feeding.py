@@ -20,6 +20,8 @@ class Feeding(Witness):
         self.reached["I7 facts on the feed"] += len(told)
         self.reached["I7 lags shown while the broker was away"] += feed.lags_shown
         for life in (each for each in house.lives if each.awake):
+            if lag := [each.lag for each in life.relays if each.lag and each.offered == len(log)]:
+                self.breach("I7", "", f"the relay of {life.name} has caught up, and shows a lag of {lag}")
             if trouble := [each.trouble for each in life.relays if each.trouble and each.offered == len(log)]:
                 self.breach("I7", "", f"the relay of {life.name} has caught up, and is still in trouble: {trouble}")
         for what in feed.wrong:

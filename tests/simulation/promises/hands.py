@@ -1,4 +1,7 @@
-"""What one process has in hand, no other one takes, as long as the first is awake and has not let it go (D8, D11)."""
+"""What one process has in hand, no other one takes, while the first is awake and has not let it go (D8, D11).
+
+And whoever leaves in good order leaves nothing in hand (I29).
+"""
 
 from __future__ import annotations
 
@@ -6,36 +9,54 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from events import AttemptStarted, Told
 from services.chassis.rows import LEASE, Claim, Row
-from tests.simulation.promises.book import Book, Witness
+from tests.simulation.promises.book import Book, Story, Witness
 
 if TYPE_CHECKING:
     from tests.simulation.house import House
     from tests.simulation.life import Life
 
+LEAVING_MAX = timedelta(seconds=25)
 LEAST = timedelta(seconds=9)
 """A lease lives for ten seconds, and is renewed as long as whoever has it is awake."""
 
 
 class Hands(Witness):
-    reaches = ("I19 rows taken in hand", "I19 rows taken over")
+    reaches = ("I19 rows taken in hand", "I19 rows taken over", "I29 leavings with a call open",
+               "I29 leavings watched")  # fmt: skip
 
     def __init__(self, house: House, book: Book) -> None:
         super().__init__(house, book)
-        self._hands: dict[tuple[object, ...], tuple[Life, datetime]] = {}
+        self._whose: dict[str, Life | None] = {}
+        self._since: dict[tuple[object, ...], datetime] = {}
 
-    def claimed(self, life: Life, claim: Claim, rows: Sequence[Row]) -> None:
+    def heard(self, told: Told, story: Story | None) -> None:
+        if isinstance(told.fact, AttemptStarted) and story:
+            self._whose[story.name] = self.house.writing
+
+    def left(self, life: Life, since: datetime, under_way: Sequence[str]) -> None:
+        """In time, and every attempt of it has an outcome, be it that nobody knows."""
+        self.reached["I29 leavings with a call open"] += any(self._whose.get(name) is life for name in under_way)
+        if life.stood_still or self.house.faults.was_full(since):
+            return
+        self.reached["I29 leavings watched"] += 1
+        if (took := self.house.clock.now() - since) > LEAVING_MAX:
+            self.breach("I29", "", f"{life.name} took {took} to leave")
+        for story in self.book.stories.values():
+            if story.open is not None and not story.unclear and self._whose.get(story.name) is life:
+                self.breach("I29", story.name, f"{life.name} has left, and its attempt has no outcome")
+
+    def claimed(self, life: Life, claim: Claim, before: Sequence[Row], rows: Sequence[Row]) -> None:
         table, now = claim.pick.table, self.house.clock.now()
         if table is LEASE:
             return
-        for row in rows:
-            # An alarm that is set anew has another time, a line another epoch: only the very same is in a hand.
-            key = (table.name, *(row[column] for column in table.key), row.get("due_at"), row.get("ring"))
-            before, at = self._hands.get(key, (life, now))
-            self.reached["I19 rows taken in hand"] += 1
-            self._hands[key] = life, now
-            if before is life:
-                continue
-            self.reached["I19 rows taken over"] += 1
-            if table.name == "alarm" and before.awake and not before.stood_still and now - at < LEAST:
-                self.breach("I19", "", f"{life.name} took {row}, which {before.name} had in hand since {at}")
+        awake = {each.name for each in self.house.lives if each.awake and not each.stood_still and each is not life}
+        for row in before:
+            key = (table.name, *(row[column] for column in table.key))
+            since, self._since[key] = self._since.get(key, now), now
+            holder = row["holder"]
+            self.reached["I19 rows taken over"] += holder is not None
+            if holder in awake and table.name == "alarm" and now - since < LEAST:
+                self.breach("I19", "", f"{life.name} took {row}, which is in its holder's hand since {since}")
+        self.reached["I19 rows taken in hand"] += len(rows)

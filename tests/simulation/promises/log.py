@@ -75,6 +75,7 @@ class Log(Witness):
     def ended(self) -> None:
         house = self.house
         if isinstance(house.disk, Twin):
+            house.disk.verify()
             house.disk.ask_in_groups(Random(f"{house.plan.seed} who asks together"))
             self.reached["I3 answers of a real store"] += house.disk.compared
             for what in house.disk.differences:
