@@ -19,6 +19,7 @@ from psycopg.sql import SQL, Identifier
 
 from services.chassis import rows_sql
 from services.chassis.incarnation import incarnation_row
+from services.chassis.pipeline_postgres import StraightConnection
 from services.chassis.recorder_sqlite import FOR_EVER, SCHEMA, SchemaDiffers, of_another_schema
 from services.chassis.rows import HOUSE, TABLES, Pick, Put
 from services.chassis.rows_sql import POSTGRES
@@ -44,7 +45,7 @@ def connect(url: str, **options: Any) -> Connection:
         given["options"] = f"{given.get('options') or ''} {SESSION}".strip()
         given.setdefault("connect_timeout", CONNECT_TIMEOUT_S)
         given.setdefault("application_name", "distribution")
-        return psycopg.connect(psycopg.conninfo.make_conninfo(**given), autocommit=True, **options)
+        return StraightConnection.connect(psycopg.conninfo.make_conninfo(**given), autocommit=True, **options)
     except psycopg.Error as error:
         raise StoreUnreachable(f"the database cannot be reached: {error}") from error
 

@@ -122,13 +122,13 @@ class PostgresStore:
                 self._write_rows(db, asked.append)
             claims = [(number, asked, db.execute(*rows_sql.claim(asked, POSTGRES)))  # type: ignore[arg-type]
                       for number, asked in enumerate(group) if isinstance(asked, Claim)]  # fmt: skip
-            numbers = [position for (position,) in inserted.fetchall()] if inserted else []
-            positions = iter(numbers)
-            for number, asked in passed:
-                answers[number] = _told(asked, positions, recorded_at)
-            for number, claim, cursor in claims:
-                rows = [rows_sql.unpack(claim.pick.table, values) for values in cursor.fetchall()]
-                answers[number] = rows_sql.in_order(rows, claim.pick)
+        numbers = [position for (position,) in inserted.fetchall()] if inserted else []
+        positions = iter(numbers)
+        for number, asked in passed:
+            answers[number] = _told(asked, positions, recorded_at)
+        for number, claim, cursor in claims:
+            rows = [rows_sql.unpack(claim.pick.table, values) for values in cursor.fetchall()]
+            answers[number] = rows_sql.in_order(rows, claim.pick)
         self._finish(stored, _link(head, stored, numbers))
         return [self._second_look(asked, answers[number]) for number, asked in enumerate(group)]
 
@@ -149,7 +149,9 @@ class PostgresStore:
             for statement in self._recorder.lock_table_statements:
                 db.execute(statement)
             cursor = db.execute(self._recorder.seen, [list(wanted.streams), list(wanted.lines), list(wanted.services)])
-            found = cursor.fetchall()
+        # Read after the pipeline has said that it is over: while it has not, the server takes a client that stands
+        # still for a busy one, and would leave it the lock for ever instead of ten seconds (F24).
+        found = cursor.fetchall()
         seen, recorded_at, chained = Seen(), self._now(), NO_HEAD
         for kind, name, number, head in found:
             match kind:

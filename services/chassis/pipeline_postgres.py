@@ -1,0 +1,31 @@
+"""A pipeline whose end the server takes for an end, so that a client that stands still after it is cut off (F24, G9).
+
+psycopg leaves a pipeline with a Sync and, while an answer is on its way, a Flush behind it. The Sync starts the
+server's clock for a transaction in which nothing happens, and the Flush stops it again: *m* a process that was stopped
+at that moment kept everybody's lock until it went on. Here the Sync is the last word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+
+
+class _Straight(psycopg.Pipeline):
+    def _exit_gen(self) -> Any:
+        return self._sync_gen()
+
+
+class StraightConnection(psycopg.Connection[Any]):
+    @contextmanager
+    def pipeline(self) -> Iterator[psycopg.Pipeline]:
+        """Not to be nested: nobody here does."""
+        self._pipeline = pipeline = _Straight(self)
+        try:
+            with pipeline:
+                yield pipeline
+        finally:
+            self._pipeline = None

@@ -1,0 +1,27 @@
+"""A writer that stands still inside its transaction holds everybody's lock, and PostgreSQL cuts it off (F24, G9)."""
+
+from __future__ import annotations
+
+import contextlib
+
+import psycopg
+
+from services.chassis.recorder_postgres import STALLED_S, connect
+from tests.journeys.doors import until
+
+
+async def test_a_client_that_stands_still_after_a_pipeline_is_cut_off(postgres_address):
+    """psycopg's own way of leaving a pipeline would leave it the lock for ever."""
+    stalled = connect(postgres_address)
+    with contextlib.closing(stalled), psycopg.connect(postgres_address, autocommit=True) as looking:
+        assert stalled.execute("SHOW idle_in_transaction_session_timeout").fetchone() == (f"{STALLED_S}s",)
+        stalled.execute("SET idle_in_transaction_session_timeout = '300ms'")
+        with stalled.pipeline():
+            stalled.execute("BEGIN")
+            there = stalled.execute("SELECT pid FROM pg_stat_activity WHERE pid = %s", [stalled.info.backend_pid])
+        [(pid,)] = there.fetchall()
+
+        def gone() -> bool:
+            return not looking.execute("SELECT FROM pg_stat_activity WHERE pid = %s", [pid]).fetchall()
+
+        await until(gone, what="it is cut off", within=10)
