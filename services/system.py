@@ -8,10 +8,8 @@ Nobody else imports an app. Each is imported when it is built, so that a process
 from __future__ import annotations
 
 import json
-import os
 import random
 import secrets
-import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +21,7 @@ from services.channels.registry import ADAPTERS
 from services.chassis.egress import Egress
 from services.chassis.service import Chassis, Part, Service
 from services.chassis.settings import SERVICES, Settings, SettingsWrong
+from services.chassis.takeover import holder
 from services.chassis.vault import Vault
 
 if TYPE_CHECKING:
@@ -141,11 +140,6 @@ def new_id() -> str:
 
 
 _chance = random.Random(secrets.token_bytes(32))
-
-
-def holder(service: str) -> str:
-    """Who holds a lease: named so that an operator finds the process."""
-    return f"{service}@{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 Said = Callable[[str], None]

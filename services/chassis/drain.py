@@ -84,10 +84,10 @@ class Drain:
             self._cut.discard(task)
 
     def cut(self, task: asyncio.Task[Any]) -> None:
-        """End its call, or the task where it makes none."""
+        """End its call. A task that makes none is left alone: it may be writing down what a call came to."""
         if task in self._calls:
             self._cut.add(task)
-        task.cancel()
+            task.cancel()
 
     async def left(self) -> None:
         """Returns when nothing is in hand any more, or too long has passed for what is; and then at once."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from services.chassis.drain import Drain
 from services.chassis.quarantine import Remembered
 from services.chassis.rows import LINE, LOOKING, Change, Claim, Pick, Row, Table
 from services.chassis.store import Append, FenceLost, Store, StoreError
+from services.chassis.takeover import Takeover
 from services.publisher.looking import Looking
 from services.publisher.outside import Dress, Outside
 from services.publisher.sending import Sending, renewed
@@ -59,6 +61,7 @@ class Lanes:
         self._looking = Looking(store, outside, clock, new_id, life, remembered)
         self._store, self._clock, self._holder, self._lanes_max = store, clock, holder, lanes_max
         self._channels = tuple(adapters)
+        self._takeover = Takeover(holder, clock.elapsed)
         # Leases are about being alive, so they run on elapsed time; processes that share lines share a clock (D7).
         self._lease_now = lease_now or (lambda: datetime.fromtimestamp(clock.elapsed(), UTC))
         self._lanes: dict[asyncio.Task[None], tuple[str, Table, Row]] = {}
@@ -142,6 +145,7 @@ class Lanes:
         for lane in lanes:
             lane.cancel()
         await asyncio.gather(*lanes, return_exceptions=True)
+        await self._takeover.close()
 
     def _begin(self, channel: str, table: Table, row: Row, work: Callable[[Row], Awaitable[None]]) -> None:
         lane: asyncio.Task[None] = asyncio.ensure_future(work(row))  # type: ignore[arg-type]
@@ -158,10 +162,17 @@ class Lanes:
     async def _claim(self, table: Table, channel: str, room: int) -> Sequence[Row]:
         """What is free, due and first. A glance before the claim spares an idle house its writes."""
         due = self._due(table, channel, room)
-        if not await self._store.pick(due):
+        rows = await self._store.pick(due)
+        if not rows:
             return []
         taken = {"holder": self._holder, "lease_until": self._lease_now() + LEASE}
-        return await self._store.claim(Claim(due, taken, raising="epoch" if table is LINE else None))
+        if table is LOOKING:
+            return await self._store.claim(Claim(due, taken))
+        not_yet = self._takeover.not_yet(rows)
+        if not not_yet:
+            return await self._store.claim(Claim(due, taken, raising="epoch"))
+        free = [replace(due, where={"connection": row["connection"]}) for row in rows if row["holder"] not in not_yet]
+        return [row for pick in free for row in await self._store.claim(Claim(pick, taken, raising="epoch"))]
 
     def _due(self, table: Table, channel: str, limit: int) -> Pick:
         free = {"lease_until": self._lease_now()}

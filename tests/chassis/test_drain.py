@@ -22,7 +22,8 @@ class Call:
     """A call to the outside that is answered when the test says so; `came_to` is what was written down of it."""
 
     def __init__(self, drain: Drain) -> None:
-        self.open, self.answer, self.came_to = asyncio.Event(), asyncio.Event(), ""
+        self.open, self.answer, self.over = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.came_to, self.told = "", False
         self.task = asyncio.create_task(self._make(drain))
         drain.holds(self.task)
 
@@ -31,7 +32,10 @@ class Call:
             with drain.call():
                 self.open.set()
                 await self.answer.wait()
-                self.came_to = "answered"
+            self.came_to = "answered"
+            self.over.set()
+            await asyncio.sleep(0)
+            self.told = True
         except Cut:
             await asyncio.sleep(0)  # writing it down takes a turn of its own
             self.came_to = "cut"
@@ -78,6 +82,17 @@ async def test_a_call_that_comes_after_the_cut_is_not_made():
     call = Call(drain)
     await call.task
     assert (call.came_to, call.open.is_set()) == ("cut", False)
+
+
+async def test_whoever_writes_down_what_a_call_came_to_is_not_cut():
+    drain = Drain()
+    call = Call(drain)
+    await call.open.wait()
+    call.answer.set()
+    await call.over.wait()
+    drain.cut(call.task)
+    await call.task
+    assert call.told
 
 
 async def test_a_call_cancelled_by_others_is_cancelled():

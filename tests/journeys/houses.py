@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,10 +61,11 @@ async def command(*words: str | Path, within: float = 120, **settings: Any) -> E
 
 
 class Process:
-    """One long-running command of ours, with its words in a file."""
+    """One long-running command of ours, with its words in a file. `within` is what it is started by, if anything."""
 
-    def __init__(self, folder: Path, *words: str, **settings: Any) -> None:
-        self._words, self._settings = words, settings
+    def __init__(self, folder: Path, *words: str, within: Sequence[str] = (), **settings: Any) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._words, self._within, self._settings = words, within, settings
         self.log = folder / f"{'-'.join(word for word in words if '/' not in word)}.log"
         self._process: asyncio.subprocess.Process | None = None
 
@@ -81,8 +82,8 @@ class Process:
     async def start(self) -> None:
         with self.log.open("wb") as out:
             self._process = await asyncio.create_subprocess_exec(
-                *COMMAND, *self._words, cwd=ROOT, env=environment(**self._settings), start_new_session=True,
-                stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out,
+                *self._within, *COMMAND, *self._words, cwd=ROOT, env=environment(**self._settings),
+                start_new_session=True, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out,
             )  # fmt: skip
 
     async def until(self, said: str) -> None:
