@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from tests.soak import crash_points, disks, drains, fortnights, model, net, power
+from tests.soak import crash_points, disks, drains, fortnights, kills, model, net, pauses, power, switch
 from tests.soak.table import run, show
 
-ROWS = {row.name: row for each in (fortnights, model, crash_points, net, drains, disks, power) for row in each.ROWS}
+TRIALS = (fortnights, model, crash_points, net, drains, disks, power, pauses, switch, kills)
+ROWS = {row.name: row for each in TRIALS for row in each.ROWS}
 
 
 def main(wanted: list[str]) -> int:

@@ -186,4 +186,4 @@ def plain(text: str) -> str:
     return text.replace("<p>", "").replace("</p>", "").strip()
 
 
-ROWS = [Row("full", full, 8)]
+ROWS = [Row("full", full, 6)]

@@ -223,4 +223,4 @@ def plain(text: str) -> str:
     return text.replace("<p>", "").replace("</p>", "").strip()
 
 
-ROWS = [Row("pauses", pauses, 12)]
+ROWS = [Row("pauses", pauses, 9)]

@@ -181,4 +181,4 @@ async def one_failure(disk: ForgetfulDisk, house: House, doors: Doors, told: Ack
     return []
 
 
-ROWS = [Row("power", power, 20), Row("flush", flush, 6)]
+ROWS = [Row("power", power, 12), Row("flush", flush, 4)]
