@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from services.chassis.clock import ScaledClock
 from services.chassis.inbox import Inbox
+from services.chassis.quarantine import Remembered, in_quarantine, suspects
 from services.chassis.replay import Nowhere, OnSubject, replay
 from services.chassis.service import Chassis, Service
 from services.gateway.desk import Hooks
@@ -36,6 +37,7 @@ class Around:
         self._chassis, self._address = chassis, address
         self._inboxes: dict[str, Inbox] = {}
         self._parts: dict[str, Troubled] = {}
+        self._remembered = Remembered(chassis.store)
         self._views: Views | None = None
 
     @property
@@ -61,7 +63,12 @@ class Around:
         if self._views is not None and self._views.stopped:
             missing.append(f"the views wait: {self._views.stopped}")
         missing += [f"{what}: {part.trouble}" for what, part in self._parts.items() if part.trouble]
-        return missing + self._clocks_apart() + self._leaving()
+        return missing + await self._quarantine() + self._clocks_apart() + self._leaving()
+
+    async def _quarantine(self) -> list[str]:
+        """I27: what may be live already is looked up first, and until then not everything goes out on time."""
+        said = in_quarantine(len(await suspects(self._chassis.store)), await self._remembered())
+        return [said] if said else []
 
     def _leaving(self) -> list[str]:
         """I29: whoever sends requests here sends them elsewhere from now on."""

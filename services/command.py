@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from services.chassis.pauses import no_search
-from services.commands import accounts, log, operations, posts, topology
+from services.commands import accounts, backup, log, operations, posts, topology
 from services.commands.client import FAILED, USAGE, clean, fail, say
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ app.add_typer(log.app, name="log")
 app.command("replay")(operations.replay)
 app.command("pause")(operations.pause)
 app.command("resume")(operations.resume)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 
 Output = Annotated[str, typer.Option("--output", help="text or json")]
 WEEK = Path("deploy/examples/week.jsonl")

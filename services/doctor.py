@@ -12,9 +12,13 @@ from typing import Any, Literal
 
 import aiohttp
 
-from services.chassis.opening import examine_store
+from services.chassis import quarantine
+from services.chassis.opening import examine_store, path_of
+from services.chassis.rows import SUSPECT
 from services.chassis.settings import Settings
+from services.chassis.snapshot import house_value
 from services.chassis.store import StoreError
+from services.chassis.verifying import snapshot_of
 
 DISK_FREE_MIN = 512 * 1024 * 1024
 """Below half a gigabyte the log may soon have nowhere to go."""
@@ -66,9 +70,21 @@ def _disk(data: Path) -> Finding:
 def _store(settings: Settings) -> list[Finding]:
     kind = "SQLite" if settings.embedded else "PostgreSQL"
     try:
-        return [Finding("good", f"{kind}: {line}") for line in examine_store(settings.database)]
+        found = [Finding("good", f"{kind}: {line}") for line in examine_store(settings.database)]
+        return found + [Finding("note", line) for line in _quarantine(settings)]
     except (StoreError, OSError) as error:
         return [Finding("bad", f"{kind}: {error}", "run `distribution migrate`")]
+
+
+def _quarantine(settings: Settings) -> list[str]:
+    """I27: what a restored house still has to look up, whether it runs or not."""
+    if settings.embedded and not path_of(settings.database).exists():
+        return []
+    with snapshot_of(settings.database) as snapshot:
+        body = house_value(snapshot, quarantine.NAME)
+        left = sum(1 for _ in snapshot.rows(SUSPECT))
+    said = quarantine.in_quarantine(left, quarantine.restored_in(body) if body else None)
+    return [said] if said else []
 
 
 def _broker(settings: Settings) -> Finding:

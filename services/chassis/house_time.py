@@ -24,6 +24,15 @@ class LateClock:
         return self.clock.now() if self.clock else datetime.now(UTC)
 
 
+def house_time(speed: float, kept: str | None) -> datetime:
+    """The time of a house that does not run, given what its log keeps of a scaled clock."""
+    if speed == 1 or kept is None:
+        return datetime.now(UTC)
+    clock = orjson.loads(kept)
+    start, origin = (datetime.fromisoformat(clock[name]) for name in ("start", "origin"))
+    return ScaledClock(clock["speed"], start=start, origin=origin).now()
+
+
 async def clock_of(speed: float, store: Store) -> Clock:
     """Real, or scaled from an origin that is kept with the log, so that a restart goes on in the same time (D7)."""
     if speed == 1:

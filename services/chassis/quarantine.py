@@ -72,9 +72,11 @@ class Remembered:
 
 async def restored_of(store: Store) -> Restored | None:
     rows = await store.pick(Pick(HOUSE, {"name": NAME}, limit=1))
-    if not rows:
-        return None
-    kept = orjson.loads(str(rows[0]["body"]))
+    return restored_in(str(rows[0]["body"])) if rows else None
+
+
+def restored_in(body: str) -> Restored:
+    kept = orjson.loads(body)
     since, at = (datetime.fromisoformat(kept[name]) for name in ("since", "at"))
     return Restored(kept["point"], since, at, kept["how"])
 

@@ -18,6 +18,7 @@ from psycopg.rows import dict_row, tuple_row
 from psycopg.sql import SQL, Identifier
 
 from services.chassis import rows_sql
+from services.chassis.chain import Head, link_row, linked
 from services.chassis.incarnation import incarnation_row
 from services.chassis.pipeline_postgres import StraightConnection
 from services.chassis.recorder_sqlite import FOR_EVER, SCHEMA, SchemaDiffers, of_another_schema
@@ -62,6 +63,14 @@ def server_of(db: Connection) -> dict[str, Any]:
     except psycopg.errors.InsufficientPrivilege:
         row = None
     return {"server": str(row[0]), "timeline": row[1]} if row else {}
+
+
+def link_of(before: Head, stored: Sequence[StoredEvent], positions: Sequence[int]) -> Put | None:
+    if not stored:
+        return None
+    facts = ((str(each.originator_id), each.originator_version, position, each.topic, each.state)
+             for each, position in zip(stored, positions, strict=True))  # fmt: skip
+    return link_row(positions[-1], linked(before.hash, facts))
 
 
 class OneConnection(PostgresDatastore):

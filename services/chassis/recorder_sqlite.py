@@ -64,6 +64,15 @@ def protected(tables: Sequence[str] = FOR_EVER) -> list[str]:
     ]
 
 
+def statements() -> list[str]:
+    """Whatever makes the tables of a log in an empty file; where they are already it changes nothing."""
+    library = SQLiteApplicationRecorder(SQLiteDatastore(":memory:", originator_id_type="text"))
+    made = list(library.create_table_statements)
+    for table in TABLES:
+        made += rows_sql.create(table, SQLITE)
+    return made + protected()
+
+
 def of_another_schema(found: object) -> SchemaDiffers:
     """Nothing was released in a schema below this one, so there is none to bring along."""
     return SchemaDiffers(
@@ -87,12 +96,7 @@ class SqliteRecorder(SQLiteApplicationRecorder):
         version = self.writer.execute("PRAGMA user_version").fetchone()[0]
         if version not in (0, SCHEMA):
             raise of_another_schema(version)
-        for statement in self.create_table_statements:
-            self.writer.execute(statement)
-        for table in TABLES:
-            for statement in rows_sql.create(table, SQLITE):
-                self.writer.execute(statement)
-        for statement in protected():
+        for statement in statements():
             self.writer.execute(statement)
         self.writer.execute(*rows_sql.write(incarnation_row(), SQLITE))
         self.writer.execute(f"PRAGMA user_version={SCHEMA}")

@@ -23,6 +23,9 @@ from services.chassis.store import StoreError
 
 PAGE = 2000
 FACTS_OF_SQLITE = "SELECT originator_id, originator_version, rowid, topic, state FROM stored_events ORDER BY rowid"
+FACTS_OF_POSTGRES = (
+    "SELECT originator_id, originator_version, notification_id, topic, state FROM {} ORDER BY notification_id"
+)
 LINKS = "SELECT position, hash FROM chain ORDER BY position"
 
 
@@ -40,6 +43,8 @@ class Snapshot(Protocol):
     def last_position(self) -> int: ...
 
     def last_link(self) -> Head: ...
+
+    def last_fact(self) -> Line | None: ...
 
     def sound(self) -> None:
         """Raises `ChainBroken` where the database itself finds its file damaged."""
@@ -83,6 +88,15 @@ class SqliteSnapshot:
     def last_link(self) -> Head:
         return head_of(self._db.execute(LAST_LINK).fetchone())
 
+    def last_fact(self) -> Line | None:
+        row = self._db.execute(f"{FACTS_OF_SQLITE} DESC LIMIT 1").fetchone()
+        return Line(*row) if row else None
+
+    def single(self, query: str) -> Any:
+        """One value; None where there is none."""
+        row = self._db.execute(query).fetchone()
+        return row[0] if row else None
+
     def sound(self) -> None:
         try:
             (said,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
@@ -99,10 +113,7 @@ class PostgresSnapshot:
         self._db, self._schema, self._cursors = db, schema, 0
 
     def facts(self) -> Iterator[Line]:
-        query = SQL(
-            "SELECT originator_id, originator_version, notification_id, topic, state FROM {} ORDER BY notification_id"
-        )
-        for row in self._stream(query.format(Identifier(self._schema, "stored_events"))):
+        for row in self._stream(SQL(FACTS_OF_POSTGRES).format(Identifier(self._schema, "stored_events"))):
             yield Line(*row)
 
     def links(self) -> Iterator[Head]:
@@ -120,6 +131,11 @@ class PostgresSnapshot:
 
     def last_link(self) -> Head:
         return head_of(self._db.execute(SQL(LAST_LINK)).fetchone())
+
+    def last_fact(self) -> Line | None:
+        query = SQL(FACTS_OF_POSTGRES + " DESC LIMIT 1").format(Identifier(self._schema, "stored_events"))
+        row = self._db.execute(query, binary=True).fetchone()
+        return Line(*row) if row else None
 
     def _stream(self, query: SQL | Composed) -> Iterator[tuple[Any, ...]]:
         self._cursors += 1

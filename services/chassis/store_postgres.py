@@ -19,12 +19,12 @@ from eventsourcing.persistence import StoredEvent
 
 from events import Told
 from services.chassis import codec, rows_sql
-from services.chassis.chain import NO_HEAD, Head, head_of, link_row, linked
+from services.chassis.chain import NO_HEAD, Head, head_of
 from services.chassis.grouping import Grouped
 from services.chassis.incarnation import checkpoint_row
 from services.chassis.judgement import Seen, judge, named
 from services.chassis.life_postgres import life_of, prove_life, prove_same_life
-from services.chassis.recorder_postgres import Connection, PostgresRecorder, StoreUnreachable, connect
+from services.chassis.recorder_postgres import Connection, PostgresRecorder, StoreUnreachable, connect, link_of
 from services.chassis.rows import Claim, Pick, Put, Row
 from services.chassis.rows_sql import POSTGRES
 from services.chassis.store import Append, FenceLost, StreamMoved
@@ -129,7 +129,7 @@ class PostgresStore:
         for number, claim, cursor in claims:
             rows = [rows_sql.unpack(claim.pick.table, values) for values in cursor.fetchall()]
             answers[number] = rows_sql.in_order(rows, claim.pick)
-        self._finish(stored, _link(head, stored, numbers))
+        self._finish(stored, link_of(head, stored, numbers))
         return [self._second_look(asked, answers[number]) for number, asked in enumerate(group)]
 
     def _write_rows(self, db: Connection, append: Append) -> None:
@@ -291,11 +291,3 @@ def _told(asked: Asked, positions: Any, recorded_at: datetime) -> list[Told]:
         for say in asked.append.says
         for version, draft in enumerate(say.facts, say.after + 1)
     ]
-
-
-def _link(before: Head, stored: Sequence[StoredEvent], positions: Sequence[int]) -> Put | None:
-    if not stored:
-        return None
-    facts = ((str(each.originator_id), each.originator_version, position, each.topic, each.state)
-             for each, position in zip(stored, positions, strict=True))  # fmt: skip
-    return link_row(positions[-1], linked(before.hash, facts))
