@@ -5,10 +5,23 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from tests.soak import clocks, crash_points, disks, drains, fortnights, kills, model, net, pauses, power, switch
+from tests.soak import (
+    clocks,
+    crash_points,
+    disks,
+    drains,
+    fortnights,
+    kills,
+    model,
+    net,
+    pauses,
+    power,
+    restores,
+    switch,
+)
 from tests.soak.table import run, show
 
-TRIALS = (fortnights, model, crash_points, net, drains, disks, power, pauses, switch, kills, clocks)
+TRIALS = (fortnights, model, crash_points, net, drains, disks, power, pauses, switch, kills, restores, clocks)
 ROWS = {row.name: row for each in TRIALS for row in each.ROWS}
 
 

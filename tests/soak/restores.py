@@ -1,0 +1,46 @@
+"""Houses lost at random points of their fortnights and restored from older copies, channels moved on since (I27, G20).
+
+Whether anything stands twice is asked of the channels' own books; and the log must end every post it knows of.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+from tests.simulation.plan import plan_of
+from tests.simulation.report import AT_A_TIME, calm, played
+from tests.simulation.restored import RestoredHouse
+from tests.soak.row import Row, Tried
+
+SIDE_BY_SIDE_FROM = 50
+"""Fewer are played sooner than other processes have started."""
+
+
+def lose(seed: int) -> tuple[int, int, list[str]]:
+    """How many posts were live without the restored log knowing, how many it suspected, and what was broken."""
+    with calm():
+        house = RestoredHouse(plan_of(seed))
+        broken = played(house)
+    return house.forgotten, house.suspected, [f"seed {seed}: {each}" for each in [*broken, *house.judged()]]
+
+
+async def restores(folder: Path, seeds: int) -> Sequence[Tried]:
+    if seeds < SIDE_BY_SIDE_FROM:
+        outcomes = [lose(seed) for seed in range(seeds)]
+    else:
+        with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=get_context("spawn")) as pool:
+            outcomes = list(pool.map(lose, range(seeds), chunksize=AT_A_TIME))
+    broken = [each for _, _, wrong in outcomes for each in wrong]
+    endless = [each for each in broken if "quarantine" in each]
+    return [
+        Tried("I27 nothing a restored house had forgotten goes out twice", seeds, sum(each[0] for each in outcomes),
+              [each for each in broken if each not in endless]),
+        Tried("I27 a quarantine ends by itself", seeds, sum(each[1] for each in outcomes), endless),
+    ]  # fmt: skip
+
+
+ROWS = [Row("restores", restores, 1_000)]
