@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import psycopg
 import pytest
 
 from events import About, Draft, PostCancelled, PostEdited
 from events.production import Content
 from services.chassis import codec
-from services.chassis.opening import open_store
+from services.chassis.opening import migrate, open_store
 from services.chassis.rows import ALARM, LINE, READY, Change, Claim, Drop, Pick, Put
 from services.chassis.store import Append, CheckpointMoved, FenceLost, Read, Say, StreamMoved
+from services.chassis.verifying import snapshot_of, verify
 
 NINE = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -303,3 +308,42 @@ async def test_a_fact_that_is_seen_in_the_file_is_in_its_stream_as_well(wall, tm
     await writing
     assert [told.id for told in await store.read("post-acme.one")] == ["f1", "f2"]
     await store.close()
+
+
+async def test_a_commit_whose_answer_was_lost_stands_and_is_answered(wall, postgres_address):
+    """F4: the connection is cut when the commit is done and its answer is on the way; and the chain goes on."""
+    migrate(postgres_address)
+    store: Any = open_store(postgres_address, wall.now)
+    await store.append(Append([say("post-a", 0, "a1")]))
+    store._writer = CutAfterCommit(store._writer)
+    [told] = await store.append(Append([say("post-a", 1, "a2")], rows=[_alarm("n")]))
+    assert (told.position, told.id) == (2, "a2")
+    assert [each.id for each in await store.append(Append([say("post-a", 1, "a2")]))] == ["a2"]
+    await store.append(Append([say("post-a", 2, "a3")]))
+    assert len(await store.pick(Pick(ALARM))) == 1
+    await store.close()
+    with snapshot_of(postgres_address) as snapshot:
+        assert verify(snapshot).facts == 3
+
+
+class CutAfterCommit:
+    """A connection that works, until its first commit has been done."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def execute(self, query: Any, *values: Any, **more: Any) -> Any:
+        self._committed = query == "COMMIT"
+        return self._connection.execute(query, *values, **more)
+
+    @contextmanager
+    def pipeline(self) -> Iterator[Any]:
+        self._committed = False
+        with self._connection.pipeline() as pipeline:
+            yield pipeline
+        if self._committed:
+            self._connection.close()
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
