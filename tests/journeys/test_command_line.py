@@ -170,6 +170,36 @@ async def test_operators_look_after_the_house(house):
     assert not (await told(house, "resume", "--scope", "demo"))["paused"]
 
 
+async def test_a_running_house_is_backed_up_proven_and_not_replaced(house, tmp_path):
+    """Beside the house, past its services; putting one back waits until nobody has the log open (I5, G20)."""
+    file = tmp_path / "house.backup"
+    made = await told(house, "backup", str(file))
+    assert made["bytes"] == file.stat().st_size
+    proven = await told(house, "log", "verify", "--head", made["head"])
+    assert proven["whole"]
+    assert proven["facts"] >= made["facts"] > 0
+    assert (await told(house, "log", "head"))["incarnation"] == made["incarnation"]
+    assert "vault.key" in (await done(house, "backup", str(file), "--force")).err
+    assert "--force" in (await done(house, "backup", str(file), code=1)).err
+    assert "is open in another process" in (await done(house, "restore", str(file), "--replace", code=1)).err
+    assert "--promoted" in (await done(house, "restore", code=2)).err
+    forked = made["head"].split(":")[0] + ":" + "0" * 64
+    broken = await told(house, "log", "verify", "--head", forked, code=1)
+    assert (broken["whole"], broken["position"]) == (False, made["position"])
+    assert "distribution restore" in broken["mend"]
+    assert "POSITION:HASH" in (await done(house, "log", "verify", "--head", "x", code=2)).err
+
+
+async def test_a_backup_is_put_back_where_there_is_no_house(house, tmp_path):
+    await done(house, "backup", str(tmp_path / "house.backup"))
+    ended = await command("restore", str(tmp_path / "house.backup"), "--output", "json", data_dir=tmp_path / "new")
+    assert ended.code == 0, ended.err
+    assert ended.json["how"] == "backup"
+    assert "vault's key is not in a backup" in ended.err
+    proven = await command("log", "verify", "--output", "json", data_dir=tmp_path / "new")
+    assert proven.json["head"] == ended.json["backup"]["head"]
+
+
 async def test_a_second_house_in_the_same_folder_is_refused_and_disturbs_nobody(house, doors):
     second = await command("up", data_dir=house.data, port=0, nats_port=0)
     assert (second.code, second.out) == (1, "")
