@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -57,7 +58,9 @@ def _free_port() -> int:
 @contextlib.contextmanager
 def _process(command: list[str], folder: Path, log: str, **more: object) -> Iterator[subprocess.Popen[bytes]]:
     with (folder / log).open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=folder, **more)  # type: ignore[call-overload]
+        process = subprocess.Popen(
+            command, stdout=out, stderr=subprocess.STDOUT, cwd=folder, start_new_session=True, **more
+        )  # type: ignore[call-overload]
         try:
             yield process
         finally:
@@ -67,6 +70,9 @@ def _process(command: list[str], folder: Path, log: str, **more: object) -> Iter
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            # PHP's workers are children of their own and outlive the one that was asked to go.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _answers(address: str, process: subprocess.Popen[bytes]) -> None:
