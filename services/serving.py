@@ -30,10 +30,10 @@ async def _silent(_: Exception) -> None:
 async def connected(url: str) -> AsyncIterator[Nats]:
     """Comes back by itself for as long as it is held; `url` may name several servers, comma between."""
     try:
-        client = await asyncio.wait_for(
-            nats.connect(url.split(","), max_reconnect_attempts=-1, reconnect_time_wait=0.2, error_cb=_silent),
-            FIRST_ANSWER_S,
-        )
+        async with asyncio.timeout(FIRST_ANSWER_S):
+            client = await nats.connect(
+                url.split(","), max_reconnect_attempts=-1, reconnect_time_wait=0.2, error_cb=_silent
+            )
     except (TimeoutError, nats.errors.Error, OSError) as failed:
         raise BrokerFailed(
             f"no broker answers at {url}: start it, or set DISTRIBUTION_NATS_URL to where it is"

@@ -146,7 +146,8 @@ class Broker:
         """It has died; or it is unwell for good, and is ended so that it comes back well."""
         while True:
             with contextlib.suppress(TimeoutError):
-                return await asyncio.wait_for(process.wait(), HEALTH_EVERY_S)
+                async with asyncio.timeout(HEALTH_EVERY_S):
+                    return await process.wait()
             before, self.trouble = self.trouble, await self._unwell()
             if self.trouble is None:
                 continue

@@ -38,7 +38,19 @@ class Clock(Protocol):
         ...
 
 
+def still_wanted() -> None:
+    """Raises `CancelledError` in a task that was cancelled and goes on all the same.
+
+    Python 3.11's `wait_for`, which nats-py asks everything with, forgets a cancellation that comes together with its
+    answer; whoever works in a loop would then never end, and neither would whoever waits for that end.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 async def _first_of(seconds: float | None, wakes: tuple[asyncio.Event, ...]) -> None:
+    still_wanted()
     if any(wake.is_set() for wake in wakes):
         return
     waiting = [asyncio.ensure_future(wake.wait()) for wake in wakes]

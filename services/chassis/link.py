@@ -95,7 +95,8 @@ async def while_open(client: Client, lost: asyncio.Event, work: Coroutine[Any, A
 async def close(client: Client) -> None:
     """At once, without draining: a pull subscription's queue never joins, and a stopped server never reads."""
     with contextlib.suppress(Exception):
-        await asyncio.wait_for(client.close(), CLOSE_S)
+        async with asyncio.timeout(CLOSE_S):
+            await client.close()
 
 
 async def again_and_again(

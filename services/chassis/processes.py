@@ -156,4 +156,5 @@ async def gone(process: asyncio.subprocess.Process, *, patience: float = PATIENC
         with contextlib.suppress(ProcessLookupError):
             stop()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), patience)
+            async with asyncio.timeout(patience):
+                await process.wait()

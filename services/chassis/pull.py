@@ -19,6 +19,8 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.js.api import Header, StatusCode
 
+from services.chassis.clock import still_wanted
+
 OPEN_S = 5.0
 """So long one request stays open at the broker; nothing is said meanwhile when nothing comes."""
 REST_S = 1.0
@@ -63,6 +65,7 @@ class Pull:
             raise nats.errors.TimeoutError
         await self._rested()
         while not self._ready:
+            still_wanted()
             await self._wait()
             await self._rested()
         return [self._ready.popleft() for _ in range(min(batch, len(self._ready)))]
@@ -81,7 +84,8 @@ class Pull:
                 return
         self._came.clear()
         try:
-            await asyncio.wait_for(self._came.wait(), OPEN_S + REST_S)
+            async with asyncio.timeout(OPEN_S + REST_S):
+                await self._came.wait()
         except TimeoutError:
             self._asked = 0
 

@@ -75,6 +75,23 @@ async def test_a_stepping_clock_wakes_those_whose_instant_has_come_and_nobody_el
     later.cancel()
 
 
+async def test_whoever_was_cancelled_and_did_not_hear_it_ends_at_its_next_nap():
+    answer = asyncio.get_running_loop().create_future()
+
+    async def asks_again_and_again() -> None:
+        await asyncio.wait_for(answer, 5)
+        while True:
+            await ScaledClock().nap(0.001)
+
+    working = asyncio.create_task(asks_again_and_again())
+    await asyncio.sleep(0)
+    answer.set_result("just come")
+    working.cancel()
+    async with asyncio.timeout(5):
+        await asyncio.gather(working, return_exceptions=True)
+    assert working.cancelled()
+
+
 async def test_whoever_waits_is_woken_by_its_bell():
     clock, bell = SteppingClock(NINE), asyncio.Event()
     waiting = asyncio.create_task(clock.wait(None, bell))
