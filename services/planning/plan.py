@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from events import Considered, Slot, Why
-from services.planning.posting_day import Day, refused
+from services.planning.posting_day import Day, over_cap, refused
 from services.planning.terms import ONE_DAY, OfferedDay, Terms
 from services.planning.windows import Offer
 from services.planning.zones import date_at
@@ -85,6 +85,14 @@ class Trail:
         else:
             self.more += 1
 
+    def stepped_over(self, day: date, opened: date, terms: Terms, earliest: datetime) -> None:
+        """Days known to be full are not looked at again, but that they had no time left is said (S15, S18, S21)."""
+        while day < opened:
+            if any(each.at >= earliest for each in terms.offered_on(day).offers):
+                self.passed(day.isoformat(), _no_time_left(day, opened, terms))
+                return
+            day += ONE_DAY
+
 
 def plan(wish: Wish, terms: Terms, *, now: datetime, reason: str = "planned") -> Planning:
     """The earliest free slot at or after max(now + 1 minute, not before), or exactly the time that was asked for."""
@@ -94,7 +102,8 @@ def plan(wish: Wish, terms: Terms, *, now: datetime, reason: str = "planned") ->
     day = date_at(earliest, terms.zone)
     trail, full = Trail(), []
     while True:
-        day = yield Open(day)
+        full_from, day = day, (yield Open(day))
+        trail.stepped_over(full_from, day, terms, earliest)
         offered = terms.offered_on(day)
         taken = instants((yield Look(offered.days))) if offered.offers else []
         for each in offered.offers:
@@ -111,6 +120,12 @@ def plan(wish: Wish, terms: Terms, *, now: datetime, reason: str = "planned") ->
         day += ONE_DAY
 
 
+def _no_time_left(day: date, opened: date, terms: Terms) -> str:
+    others = "" if opened - day == ONE_DAY else f", as are all days before {opened}"
+    over = f" or {over_cap(terms.cap)}" if terms.cap.posts_max is not None else ""
+    return f"full{others}: every time is taken{over}"
+
+
 def _full(offered: OfferedDay, taken: Sequence[datetime], terms: Terms) -> bool:
     """Whether none of a day's times can be had any more, by anybody."""
     return all(refused(each.at, taken, terms.cap) for each in offered.offers)
@@ -122,8 +137,7 @@ def _exactly(at: datetime, terms: Terms, *, now: datetime, reason: str) -> Plann
         return Missed(at, "it lies further in the past than the tolerance")
     taken = instants((yield Look(terms.days_with(at, at))))
     if not terms.cap.allows(at, taken):
-        span = "in 24 hours" if terms.cap.rolling else "a day"
-        return Missed(at, f"it would be over the cap of {terms.cap.posts_max} posts {span}")
+        return Missed(at, f"it would be {over_cap(terms.cap)}")
     return Planned(terms.slot(at), Why(mode="exactly", reason=reason), exactly=True)
 
 

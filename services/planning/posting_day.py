@@ -105,5 +105,9 @@ def refused(at: datetime, taken: Sequence[datetime], cap: Cap) -> str | None:
     if bisect_right(taken, at) > bisect_left(taken, at):
         return "taken"
     if not cap.allows(at, taken):
-        return f"over the cap of {cap.posts_max} posts {'in 24 hours' if cap.rolling else 'a day'}"
+        return over_cap(cap)
     return None
+
+
+def over_cap(cap: Cap) -> str:
+    return f"over the cap of {cap.posts_max} posts {'in 24 hours' if cap.rolling else 'a day'}"

@@ -11,6 +11,7 @@ import pytest
 from events import PostCancelled, PostEdited
 from events.production import Content
 from events.subjects import delivery_stream, post_stream
+from services.gateway.views.words import day
 from tests.gateway.examples import STATES, THURSDAY
 from tests.gateway.telling import slot
 from tests.gateway.weeks import week as week
@@ -164,6 +165,10 @@ async def test_why_tells_which_slots_were_passed_over(week_owner):
         "LinkedIn by Best Practice. 2 earlier slots were looked at and not taken: 2026-11-26 11:00 was taken; "
         "2026-11-26 11:30 was over the cap of 5 posts a day."
     )
+
+
+def test_s21_a_whole_day_that_was_full_is_named_without_a_clock():
+    assert (day("2026-11-23T10:00"), day("2026-11-23")) == ("Monday 23 November 2026, 10:00", "Monday 23 November 2026")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -30,6 +30,29 @@ def test_s18_the_slots_passed_over_say_why():
     week.take()
     week.full.clear()
     assert {each.refused for each in week.take().why.considered} == {"taken", "over the cap of 1 posts a day"}
+
+
+def test_s18_days_that_were_full_before_say_why_as_well():
+    """Nobody looks at a full day again, and whoever goes to a later one is told nonetheless (S21)."""
+    week = Week(caps={"linkedin": {"posts_per_day_max": 1}})
+    week.take()
+    assert [(each.local, each.refused) for each in week.take().why.considered] == [
+        ("2026-11-23", "full: every time is taken or over the cap of 1 posts a day")
+    ]
+    assert [(each.local, each.refused) for each in week.take().why.considered] == [
+        ("2026-11-23", "full, as are all days before 2026-11-25: every time is taken or over the cap of 1 posts a day")
+    ]
+
+
+def test_s18_a_full_day_that_had_no_time_left_for_this_post_anyway_is_not_blamed():
+    """Its times are past, or it has none, as a Sunday; and an account without a cap is told of none."""
+    week = Week("acme.x", mode="custom", times={"x": {"mon": ("09:00",), "wed": ("09:00",)}})
+    week.takes(1)
+    week.full.add(date(2026, 11, 24))
+    assert week.ask(MONDAY + 10 * HOUR).why.considered == ()  # type: ignore[union-attr]
+    assert week.ask().why.considered[0].refused == (  # type: ignore[union-attr]
+        "full, as are all days before 2026-11-25: every time is taken"
+    )
 
 
 def test_s18_without_a_cap_of_its_own_an_account_has_the_channels():

@@ -79,10 +79,14 @@ def test_s15_a_time_that_cannot_be_had_falls_to_the_next_of_its_day_and_the_reas
 def test_s15_with_no_time_left_that_day_it_is_another_day_and_the_reason_is_recorded():
     week = Week(mode="custom", times={"linkedin": {"mon": ("09:00",), "tue": ("08:00",)}})
     week.take()
-    week.full.clear()
-    planned = week.take()
-    assert planned.slot.local == "2026-11-24T08:00"
-    assert planned.why.reason == "planned; no time was left on 2026-11-23"
+    known_full, week.full = week.full, set()
+    looked_at = week.ask()
+    week.full = known_full
+    stepped_over = week.take()
+    for planned in (looked_at, stepped_over):
+        assert isinstance(planned, Planned)
+        assert planned.slot.local == "2026-11-24T08:00"
+        assert planned.why.reason == "planned; no time was left on 2026-11-23"
 
 
 def test_s15_custom_without_a_single_time_behaves_as_best_practice():

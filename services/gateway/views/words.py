@@ -45,7 +45,8 @@ def sentence(document: Document, why: Document, slot: Document) -> str:
 
 
 def day(local: str) -> str:
-    return f"{datetime.fromisoformat(local):%A %-d %B %Y, %H:%M}"
+    """A slot as people say it; a whole day that was full has no clock."""
+    return f"{datetime.fromisoformat(local):{'%A %-d %B %Y, %H:%M' if 'T' in local else '%A %-d %B %Y'}}"
 
 
 def _moved(slot: Document) -> str:
