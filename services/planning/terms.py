@@ -11,7 +11,7 @@ from events import AccountDocument, EngagementProfiled, Slot
 from events.channels import CHANNELS, channel_of
 from services.planning.posting_day import Cap
 from services.planning.windows import BEST_PRACTICE, SPACING, Offer, Week, learned, week_of, week_of_times
-from services.planning.zones import date_at, instant, shown, zone_called
+from services.planning.zones import date_at, instant, shown, shows_again, zone_called
 
 ONE_DAY = timedelta(days=1)
 DAYS_KEPT = 512
@@ -72,10 +72,11 @@ class Terms:
         return tuple(day + ONE_DAY * number for number in range((until - day).days + 1))
 
     def slot(self, at: datetime, wall: time | None = None) -> Slot:
-        """An instant as the account's people read it; `wanted` tells the wall clock a gap has moved."""
+        """An instant as the account's people read it; `wanted` tells the wall clock a gap has moved, and of a wall
+        clock that comes twice it is said that this is the first time (S19)."""
         local, name = shown(at, self.zone).isoformat(timespec="minutes"), str(self.zone)
         if wall is None or local.endswith(_clock(wall)):
-            return Slot(at=at, local=local, zone=name)
+            return Slot(at=at, local=local, zone=name, why="overlap" if shows_again(at, self.zone) else None)
         return Slot(at=at, local=local, zone=name, wanted=_clock(wall), why="gap")
 
 

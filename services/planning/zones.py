@@ -41,6 +41,12 @@ def shown(at: datetime, zone: ZoneInfo) -> datetime:
     return at.astimezone(zone).replace(tzinfo=None, fold=0)
 
 
+def shows_again(at: datetime, zone: ZoneInfo) -> bool:
+    """Whether the clocks go back over this wall clock, so that it shows a second time later on."""
+    local = at.astimezone(zone)
+    return local.fold == 0 and local.utcoffset() != local.replace(fold=1).utcoffset()
+
+
 def date_at(at: datetime, zone: ZoneInfo) -> date:
     return shown(at, zone).date()
 

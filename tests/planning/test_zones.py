@@ -45,6 +45,7 @@ def test_s19_the_hour_that_comes_twice_is_offered_once():
     slots = [week.take(datetime(2026, 10, 24, 12, tzinfo=UTC)).slot for _ in range(2)]
     assert clocks(slot.local for slot in slots) == ["02:30", "03:30"]
     assert slots[1].at - slots[0].at == 2 * HOUR
+    assert [slot.why for slot in slots] == ["overlap", None]
 
 
 def test_s19_a_date_that_a_zone_left_out_has_no_slot_of_its_own():
