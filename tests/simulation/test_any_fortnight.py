@@ -19,6 +19,7 @@ FORTNIGHTS = 500
 """G1: so many at each change; `make soak` plays 10,000."""
 WORKERS = min(2, os.cpu_count() or 1)
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.timeout(1500)
 
 
 @pytest.fixture(scope="module")
