@@ -203,7 +203,7 @@ def test_the_planner_alone_says_the_same(example):
             week = Week(connection, profile=profile, **example.choices)
             week.days, week.full = days, full
             continue
-        wish = {}
+        wish: dict[str, Any] = {}
         if posts[2]:
             wish = {posts[2].replace(" ", "_"): instant_of(worked.moment(posts[3]), example.zone)}
         for _ in range(int(posts[1])):
