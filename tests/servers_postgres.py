@@ -23,8 +23,22 @@ class Server:
 
     folder: Path
 
-    def address(self, schema: str = "public") -> str:
-        return f"postgresql://{USER}@/postgres?host={self.folder}&options=-csearch_path%3D{schema}"
+    def address(self, schema: str = "public", *others: Server) -> str:
+        """With others, whichever of them may be written to."""
+        hosts = ",".join(str(each.folder) for each in (self, *others))
+        target = "&target_session_attrs=read-write" if others else ""
+        return f"postgresql://{USER}@/postgres?host={hosts}{target}&options=-csearch_path%3D{schema}"
+
+    def stop(self) -> None:
+        """At once, as a machine that loses its power; a second time does nothing."""
+        with contextlib.suppress(RuntimeError):
+            _run(_usable() / "pg_ctl", "stop", "--wait", "--mode=immediate", f"--pgdata={self.folder}/data")
+
+    def start(self) -> None:
+        _start(_usable(), self.folder)
+
+    def promote(self) -> None:
+        _run(_usable() / "pg_ctl", "promote", "--wait", f"--pgdata={self.folder}/data")
 
 
 def _tools() -> Iterator[Path]:
@@ -56,19 +70,43 @@ def _usable() -> Path:
 def postgres() -> Iterator[Server]:
     """Flushing as in production, because the store refuses a server that does not; ended at the end, by its pid."""
     tools = _usable()
+    with _folder() as folder:
+        data = f"--pgdata={folder}/data"
+        _run(tools / "initdb", data, f"--username={USER}", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+        _start(tools, folder)
+        try:
+            yield Server(folder)
+        finally:
+            Server(folder).stop()
+
+
+@contextlib.contextmanager
+def standby(primary: Server) -> Iterator[Server]:
+    """A second server that follows the first, as `pg_basebackup` makes one."""
+    tools = _usable()
+    with _folder() as folder:
+        _run(tools / "pg_basebackup", f"--pgdata={folder}/data", f"--host={primary.folder}", f"--username={USER}",
+             "--write-recovery-conf", "--checkpoint=fast", "--no-sync")  # fmt: skip
+        _start(tools, folder)
+        try:
+            yield Server(folder)
+        finally:
+            Server(folder).stop()
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="postgres-") as name:
         folder = Path(name)
         if os.geteuid() == 0:
             shutil.chown(folder, "nobody", "nogroup")
         folder.chmod(0o755)
-        data, log = f"--pgdata={folder}/data", f"--log={folder}/log"
-        _run(tools / "initdb", data, f"--username={USER}", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
-        options = f"-k {folder} -c listen_addresses= -c max_connections=50 -c shared_buffers=32MB -c max_wal_size=256MB"
-        _run(tools / "pg_ctl", "start", "--wait", data, log, f"--options={options}")
-        try:
-            yield Server(folder)
-        finally:
-            _run(tools / "pg_ctl", "stop", "--wait", "--mode=immediate", data)
+        yield folder
+
+
+def _start(tools: Path, folder: Path) -> None:
+    options = f"-k {folder} -c listen_addresses= -c max_connections=50 -c shared_buffers=32MB -c max_wal_size=256MB"
+    _run(tools / "pg_ctl", "start", "--wait", f"--pgdata={folder}/data", f"--log={folder}/log", f"--options={options}")
 
 
 @contextlib.contextmanager

@@ -23,8 +23,9 @@ SPEED = 60
 """A second of ours is a minute of the house."""
 CONNECTIONS = [(account, channel) for account in ("acme", "borealis") for channel in ("linkedin", "x", "blog")]
 DUE_AFTER = (timedelta(seconds=30), timedelta(minutes=2))
-"""In each life every connection has a post that goes out now, and one that comes due while the house is dead: it is back
-after two seconds, two minutes of its own, and then has something to do at once."""
+"""In each life every connection has a post that goes out now, and one that comes due while the house is dead.
+
+It is back after two seconds, two minutes of its own, and then has something to do at once."""
 FIRST_ACTION_S = 5.0
 """G3: so soon after a restart the house does the next right thing."""
 HELD, FROZEN, ANYWHERE = "while a call is held", "while the channel is frozen", "anywhere"

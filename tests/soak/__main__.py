@@ -16,12 +16,27 @@ from tests.soak import (
     net,
     pauses,
     power,
+    promotions,
     restores,
     switch,
 )
 from tests.soak.table import run, show
 
-TRIALS = (fortnights, model, crash_points, net, drains, disks, power, pauses, switch, kills, restores, clocks)
+TRIALS = (
+    fortnights,
+    model,
+    crash_points,
+    net,
+    drains,
+    disks,
+    power,
+    pauses,
+    switch,
+    kills,
+    restores,
+    promotions,
+    clocks,
+)
 ROWS = {row.name: row for each in TRIALS for row in each.ROWS}
 
 
