@@ -75,10 +75,49 @@ def moving(found: dict[str, Any]) -> str:
     return f"{moves} of {posts} planned posts would move{more}; nothing was changed"
 
 
+@app.command("forecast")
+def forecast(account: str, output: Output = "text") -> None:
+    """The coming 7 days of every connection: planned, fitting, moved on because a day is full, and room left."""
+    found = get(f"/v1/accounts/{account}/connections")["items"]
+    days = [{"connection": each["id"], **day} for each in found for day in each["forecast"]["days"]]
+    show({"items": days}, output, ("connection", "day", "planned", "fit", "moved", "taken", "room"))
+    for each in found:
+        say(f"{each['id']}: {each['forecast']['sentence']}")
+
+
+@app.command("windows")
+def windows(account: str, output: Output = "text") -> None:
+    """The times on offer for every connection, in the mode that takes effect, and why each window is one."""
+    found = get(f"/v1/accounts/{account}/windows")
+    show(found if output == "json" else {"items": [row for each in found["items"] for row in offers(each)]}, output,
+         ("connection", "mode", "day", "window", "times", "weight"))  # fmt: skip
+
+
+def offers(connection: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each window of each weekday once, with how many times it offers."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for day, times in connection["week"].items():
+        for each in times:
+            row = rows.setdefault((day, each["window"]), {"times": 0, "weight": each["weight"]})
+            row["times"] += 1
+    here = {"connection": connection["connection"], "mode": connection["mode"]}
+    return [{**here, "day": day, "window": window, **row} for (day, window), row in rows.items()]
+
+
 @connect.command("list")
 def list_connections(account: str, output: Output = "text") -> None:
-    """Status, expiry, budget used and left, and held posts of every connection."""
-    show(get(f"/v1/accounts/{account}/connections"), output, ("id", "channel", "status", "expires_at", "held"))
+    """Status, expiry, held posts, what is used and left and until when, and how the coming week fills up."""
+    found = get(f"/v1/accounts/{account}/connections")
+    show(found if output == "json" else {"items": [_allowed(each) for each in found["items"]]}, output,
+         ("id", "status", "expires_at", "held", "used", "left", "resets_at", "calls", "week"))  # fmt: skip
+
+
+def _allowed(connection: dict[str, Any]) -> dict[str, Any]:
+    """Posts as the cap counts them; calls as `used/most` of every window that has a limit."""
+    posts = connection["posts"]
+    calls = "; ".join(f"{each['used']}/{each['calls_max']} in {each['window']}" for each in connection["budget"])
+    return {**connection, "used": posts["used"], "left": "no cap" if posts["max"] is None else posts["left"],
+            "resets_at": posts["resets_at"], "calls": calls, "week": connection["forecast"]["sentence"]}  # fmt: skip
 
 
 @connect.command("channel")

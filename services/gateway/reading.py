@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time, timedelta
-from typing import Any
-from zoneinfo import ZoneInfo
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from events import Told
 from events.channels import CHANNELS, account_of
 from events.envelope import Fact
-from services.chassis.rows import BUDGET, PARKED_BODY, Pick, Row
+from services.chassis.rows import PARKED_BODY, Pick
 from services.gateway.desk import Desk, allow
 from services.gateway.principal import Principal
 from services.gateway.problems import Problem, Wrong, not_found
-from services.gateway.views import accounts, channels, house, measured, question, queue, showing, timeline
+from services.gateway.views import accounts, house, measured, question, queue, showing, timeline
 from services.gateway.views import parked as parked_view
 from services.gateway.views.question import Mark, NotACursor, Order, Question, cursor_of, mark_of
 from services.gateway.views.sentences import sentence
@@ -136,7 +134,7 @@ def _due(published_at: str | None, after: timedelta) -> str | None:
     return instant(datetime.fromisoformat(published_at) + after) if published_at else None
 
 
-# An account and its connections.
+# An account; its connections are told by `allowances.py`.
 
 
 async def account(desk: Desk, by: Principal, name: str) -> Document:
@@ -146,55 +144,6 @@ async def account(desk: Desk, by: Principal, name: str) -> Document:
     if found is None or found["document"] is None:
         raise not_found()
     return found
-
-
-async def connections(desk: Desk, names: Sequence[str] | None) -> list[Document]:
-    """Of these accounts, or of all: their state, what waits for them, and what they may still do today."""
-    now = desk.now()
-
-    def ask(db: Connection) -> tuple[list[Document], dict[str, int], dict[str, int], dict[str, Document]]:
-        known = [unpacked(row.body) for row in db.execute(channels.select_connections(names))]
-        ids = [each["id"] for each in known]
-        held = {row[0]: row[1] for row in db.execute(question.held(ids))}
-        today = {each["id"]: db.execute(_today(each, now)).scalar_one() for each in known}
-        owners = sorted({each["account"] for each in known})
-        rows = db.execute(accounts.table.select().where(accounts.table.c.key.in_(owners)))
-        return known, held, today, {row.key: unpacked(row.body)["document"] or {} for row in rows}
-
-    known, held, today, documents = await desk.views.together(ask)
-    found = []
-    for each in known:
-        own = documents.get(each["account"], {}).get("caps", {}).get(each["channel"])
-        shown = showing.connection(each, held=held.get(each["id"], 0), budget=await budget(desk, each["id"]),
-                                   posts_today=today[each["id"]])  # fmt: skip
-        found.append(shown | ({"posts_per_day_max": own["posts_per_day_max"]} if own else {}))
-    return found
-
-
-def _today(connection: Mapping[str, Any], now: datetime) -> Any:
-    """What is or may be visible today, in the channel's own reset zone, or in the last 24 hours (S17a)."""
-    facts = CHANNELS[connection["channel"]]
-    if facts.rolling_day:
-        since, until = now - timedelta(hours=24), now + timedelta(microseconds=1)
-    else:
-        zone = ZoneInfo(facts.day_zone)
-        day: date = now.astimezone(zone).date()
-        since, until = (datetime.combine(each, time(), zone) for each in (day, day + timedelta(days=1)))
-    return question.taken(connection["id"], since, until)
-
-
-async def budget(desk: Desk, connection: str) -> list[Document]:
-    """Calls used and left, window by window, as whoever calls has booked them (I17)."""
-    rows = await desk.store.pick(Pick(BUDGET, {"connection": connection}, order=("window", "starts_at")))
-    latest: dict[str, Row] = {str(row["window"]): row for row in rows}
-    return [_budget(row) for row in latest.values()]
-
-
-def _budget(row: Row) -> Document:
-    used, most, starts_at = int(str(row["used"])), int(str(row["calls_max"])), row["starts_at"]
-    assert isinstance(starts_at, datetime)  # noqa: S101 - the column's kind
-    return {"window": row["window"], "starts_at": instant(starts_at), "calls_max": most, "used": used,
-            "left": max(most - used, 0)}  # fmt: skip
 
 
 # What is paused, and what is parked.

@@ -18,6 +18,7 @@ from events import Fact, Slot, SlotFreed, SlotTaken
 from services.planning.zones import date_at, instant
 
 FULL_DAY = timedelta(hours=24)
+INSTANT = timedelta(microseconds=1)
 Freed = Literal["cancelled", "moved", "failed", "returned", "held", "edited"]
 
 
@@ -86,6 +87,12 @@ class Cap:
         if self.rolling:
             return at - FULL_DAY, at + FULL_DAY
         return _reset_day(at, self.zone)
+
+    def counted_at(self, now: datetime) -> tuple[datetime, datetime]:
+        """What counts at this moment, from inclusive to exclusive: the channel's day, or the last 24 hours."""
+        if self.rolling:
+            return now - FULL_DAY + INSTANT, now + INSTANT
+        return _reset_day(now, self.zone)
 
     def allows(self, at: datetime, taken: Sequence[datetime]) -> bool:
         """Whether one more at `at` keeps the cap; `taken` is in order."""

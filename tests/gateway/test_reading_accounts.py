@@ -63,6 +63,36 @@ async def test_what_may_be_visible_today_counts_against_the_accounts_own_cap(wee
     assert (await connections(week_owner, "acme"))["acme.x"]["posts_per_day_max"] is None
 
 
+async def test_posts_used_and_left_are_told_with_the_moment_they_come_back(week, week_owner):
+    """LinkedIn counts by the day in UTC, Instagram over any 24 hours, and X has no cap at all (S17a, S18)."""
+    acme, bistro = await connections(week_owner, "acme"), await connections(week_owner, "bistro")
+    assert acme["acme.linkedin"]["posts"] == {
+        "window": "P1D", "zone": "UTC", "max": 5, "used": 1, "left": 4, "resets_at": "2026-11-27T00:00:00Z"
+    }  # fmt: skip
+    assert (acme["acme.x"]["posts"]["max"], acme["acme.x"]["posts"]["left"]) == (None, None)
+    assert bistro["bistro.instagram"]["posts"] == {
+        "window": "PT24H", "zone": None, "max": 100, "used": 0, "left": 100, "resets_at": None
+    }  # fmt: skip
+    week.teller.until(at(27, 18, 30))
+    instagram = (await connections(week_owner, "bistro"))["bistro.instagram"]["posts"]
+    assert (instagram["used"], instagram["left"], instagram["resets_at"]) == (1, 99, "2026-11-28T18:00:00Z")
+
+
+async def test_the_coming_week_is_told_with_what_moved_because_a_day_was_full(week_owner):
+    """The vacancy was to go out on Thursday, which had no room left for it."""
+    forecast = (await connections(week_owner, "acme"))["acme.linkedin"]["forecast"]
+    assert forecast["sentence"] == "Full on Thursday, 1 post moves to Friday. It has room for 3 again."
+    assert [(each["day"], each["planned"], each["fit"], each["moved"], each["taken"], each["room"])
+            for each in forecast["days"]] == [
+        ("2026-11-26", 2, 1, 1, 1, 3), ("2026-11-27", 0, 0, 0, 1, 3), ("2026-11-28", 0, 0, 0, 0, 0),
+        ("2026-11-29", 0, 0, 0, 0, 0), ("2026-11-30", 0, 0, 0, 0, 4), ("2026-12-01", 0, 0, 0, 0, 5),
+        ("2026-12-02", 0, 0, 0, 0, 5),
+    ]  # fmt: skip
+    assert forecast["days"][0]["moved_to"] == {"2026-11-27": 1}
+    empty = (await connections(week_owner, "bistro"))["bistro.linkedin"]["forecast"]
+    assert empty["sentence"] == "Everything planned for the coming 7 days fits."
+
+
 async def test_a_connection_that_sends_again_is_no_longer_limited(week, week_owner):
     due = await week.teller.come_due("acme.product-tour", round=2)
     await week.teller.start("acme.product-tour", due, 2)

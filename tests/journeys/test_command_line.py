@@ -61,13 +61,25 @@ async def test_accounts_and_their_channels(house):
     assert asked.out.startswith("http")
     assert len(asked.out.split()) == 1
     listed = await done(house, "connect", "list", "demo")
-    assert [line.split()[:3] for line in listed.out.splitlines()[1:]] == [
-        ["demo.blog", "blog", "active"], ["demo.linkedin", "linkedin", "active"], ["demo.x", "x", "active"],
+    assert [line.split()[:2] for line in listed.out.splitlines()[1:]] == [
+        ["demo.blog", "active"], ["demo.linkedin", "active"], ["demo.x", "active"],
     ]  # fmt: skip
+    assert "Nothing is planned for the coming 7 days." in listed.out
     assert (await told(house, "connect", "check", "demo.linkedin"))["works"]
     nowhere = await done(house, "account", "set", "acme", "--zone", "Berlin", code=1)
     assert (nowhere.out, "zone" in nowhere.err) == ("", True)
     assert "at least one choice" in (await done(house, "account", "set", "acme", code=2)).err
+
+
+async def test_the_week_ahead_and_the_windows_of_an_account(house):
+    week, windows = await asyncio.gather(
+        done(house, "account", "forecast", "demo"), done(house, "account", "windows", "demo")
+    )
+    assert "demo.linkedin: Nothing is planned for the coming 7 days." in week.err
+    assert [line.split()[0] for line in week.out.splitlines()[1:]] == [
+        name for name in ("demo.blog", "demo.linkedin", "demo.x") for _ in range(7)
+    ]
+    assert "09:00-12:00" in windows.out
 
 
 async def test_a_post_is_read_explained_and_changed(house, doors, tmp_path):

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from services.gateway import reading
+from services.gateway import allowances, reading
 from services.gateway.desk import Desk
 from services.gateway.page.rendering import excerpt, moment
 from services.gateway.principal import Principal
@@ -188,7 +188,7 @@ async def channels_sheet(desk: Desk, by: Principal) -> dict[str, Any]:
     """Every account with its connections, and the channels it could still connect."""
     await desk.views.fresh()
     known = await known_accounts(desk, by)
-    found = await reading.connections(desk, list(known) if by.accounts is not None else None)
+    found = await allowances.connections(desk, list(known) if by.accounts is not None else None)
     by_account: dict[str, list[Document]] = {name: [] for name in known}
     for each in found:
         by_account.setdefault(each["account"], []).append(each)

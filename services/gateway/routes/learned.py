@@ -12,8 +12,8 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
-from events import AccountDocument, EngagementProfiled
-from services.gateway import reading
+from events import AccountDocument
+from services.gateway import allowances, reading
 from services.gateway.bodies import Door
 from services.gateway.desk import Asker, Desk, allow
 from services.gateway.routes.posts import bound
@@ -21,7 +21,7 @@ from services.gateway.views import accounts, learning, measured
 from services.gateway.views.question import LIMIT_MAX
 from services.gateway.views.view import Document, micros, unpacked
 from services.planning.terms import terms_of
-from services.planning.windows import WEEKDAYS, Offer
+from services.planning.windows import WEEKDAYS
 
 Id = Annotated[str, Path(max_length=64)]
 GROUPS: dict[str, str] = {"channels": "channel", "buckets": "bucket", "campaigns": "campaign"}
@@ -64,9 +64,13 @@ def learned(desk: Desk) -> APIRouter:
 
     @router.get("/{id}/connections")
     async def connections(id: Id, by: Asker) -> dict[str, Any]:
-        """Status, expiry, budget used and left, and how many posts are held."""
+        """Status, expiry, posts and calls used and left and until when, who is held, and how the coming week fills up.
+
+        `posts` counts as the channel's cap does. `forecast` says of each of seven days how many posts were `planned`
+        for it, how many of them `fit`, how many `moved` to a later day because it was full, and what `room` is left.
+        """
         await reading.account(desk, by, id)
-        return {"items": await reading.connections(desk, [id]), "next_cursor": None}
+        return {"items": await allowances.connections(desk, [id], forecast=True), "next_cursor": None}
 
     @router.get("/{id}/weights")
     async def weights(id: Id, by: Asker) -> dict[str, Any]:
@@ -103,10 +107,7 @@ def learned(desk: Desk) -> APIRouter:
 
 def offered(name: str, document: AccountDocument, profile: Document | None) -> dict[str, Any]:
     """As the planner itself would offer them: Adaptive without enough data is Best Practice here too (S16)."""
-    fact = None
-    if profile is not None:
-        fact = EngagementProfiled(connection=name, windows=tuple(profile["windows"]), inputs=profile["inputs"])
-    terms = terms_of(name, document, fact)
+    terms = terms_of(name, document, learning.profile_of(profile) if profile else None)
     week = {
         day: [
             {"at": offer.wall.isoformat("minutes"), "window": offer.window, "weight": offer.weight} for offer in offers
@@ -115,10 +116,6 @@ def offered(name: str, document: AccountDocument, profile: Document | None) -> d
     }
     learned = {"at": profile["at"], "inputs": profile["inputs"]} if profile and terms.mode == "adaptive" else None
     return {"connection": name, "mode": terms.mode, "zone": document.zone, "week": week, "learned": learned}
-
-
-def shown(offer: Offer) -> dict[str, Any]:
-    return {"at": offer.wall.isoformat("minutes"), "window": offer.window, "weight": offer.weight}
 
 
 def summed(row: Any) -> dict[str, Any]:

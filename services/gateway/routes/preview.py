@@ -18,7 +18,7 @@ from services.gateway.previewing import COUNTED_SINCE, FREE, Move, Preview, prev
 from services.gateway.problems import not_found
 from services.gateway.views import learning, queue
 from services.gateway.views.queue import STATUSES
-from services.gateway.views.view import Document, instant, micros, unpacked
+from services.gateway.views.view import instant, micros, unpacked
 from services.planning.posting_day import day_of
 
 Id = Annotated[str, Path(max_length=64)]
@@ -39,7 +39,9 @@ def previews(desk: Desk) -> APIRouter:
         if state.document is None:
             raise not_found()
         await desk.views.fresh()
-        profiles = {each["connection"]: _profile(each) for each in await desk.views.documents(learning.profiles(id))}
+        profiles = {
+            each["connection"]: learning.profile_of(each) for each in await desk.views.documents(learning.profiles(id))
+        }
         found = [await _previewed(desk, name, state.document, after, profiles.get(name)) for name in state.connections]
         moves = [(each.connection, move) for each in found for move in each.moves]
         return {
@@ -66,12 +68,6 @@ async def _previewed(
 
     # A long queue takes a second or two, in which everybody else goes on being answered.
     return await asyncio.to_thread(planned)
-
-
-def _profile(known: Document) -> EngagementProfiled:
-    return EngagementProfiled(
-        connection=known["connection"], windows=tuple(known["windows"]), inputs=known["inputs"]
-    )  # fmt: skip
 
 
 def _connection(found: Preview) -> dict[str, Any]:

@@ -51,3 +51,10 @@ def columns(document: Document) -> Mapping[str, Any]:
 def profiles(account: str) -> Select:
     c = table.c
     return select(c.key, c.body).where(c.account == account, c.kind == "profile").order_by(c.key)
+
+
+def profile_of(document: Document) -> EngagementProfiled:
+    """What the planner goes by, as it was said."""
+    return EngagementProfiled(
+        connection=document["connection"], windows=tuple(document["windows"]), inputs=document["inputs"]
+    )

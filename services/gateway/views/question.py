@@ -134,7 +134,20 @@ def held(connections: Sequence[str]) -> Select:
 
 
 def taken(connection: str, since: datetime, until: datetime) -> Select:
-    """How many posts of a connection are out, or have their slot, within a span of time."""
+    """When each post of a connection was out, or has its slot, within a span of time."""
     c = table.c
     within = (c["at"] >= micros(since), c["at"] < micros(until))
-    return select(func.count()).where(c.connection == connection, c.status.in_(("scheduled", "published")), *within)
+    return select(c["at"]).where(c.connection == connection, c.status.in_(("scheduled", "published")), *within)
+
+
+def moves(connection: str, since: date, until: date) -> Select:
+    """How many posts that were wanted on one date stand on which: of all that touch these dates (S18)."""
+    c = table.c
+    touched = or_(
+        c.wanted.between(since.isoformat(), until.isoformat()), c.day.between(since.isoformat(), until.isoformat())
+    )
+    return (
+        select(c.wanted, c.day, func.count().label("posts"))
+        .where(c.connection == connection, c.status.in_(("scheduled", "published")), touched)
+        .group_by(c.wanted, c.day)
+    )

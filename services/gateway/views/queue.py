@@ -16,7 +16,7 @@ from services.gateway.views import turns
 from services.gateway.views.meaning import CHANGES
 from services.gateway.views.view import Document, micros, table_of
 
-shape = 2
+shape = 3
 hears: frozenset[type[Fact]] | None = frozenset(CHANGES)
 initial: Document = {}
 STATUSES: Final = ("awaiting_approval", "pending", "scheduled", "published", "failed", "cancelled", "rejected")
@@ -30,6 +30,8 @@ table = table_of(
     Column("status", Text, nullable=False),
     Column("reason", Text),
     Column("at", BigInteger),
+    Column("day", Text),
+    Column("wanted", Text),
     Column("taken_in", BigInteger, nullable=False),
     Column("turn", BigInteger, nullable=False),
     indexes=(
@@ -40,10 +42,13 @@ table = table_of(
         ("account", "turn"),
         ("status", "turn"),
         ("account", "status"),
-        ("connection", "status"),
+        ("connection", "status", "wanted", "day"),
     ),
 )
-"""`at` is the published or else the scheduled instant; `taken_in` never changes, `turn` is the order of the page."""
+"""`at` is the published or else the scheduled instant; `taken_in` never changes, `turn` is the order of the page.
+
+`day` is the slot's own date, `wanted` the first one on which the post could have gone out, had there been room (S18).
+"""
 
 
 def keys(told: Told) -> Sequence[str]:
@@ -65,6 +70,7 @@ def evolve(document: Document, told: Told) -> Document:
 
 def columns(document: Document) -> Mapping[str, Any]:
     at = micros(document["published_at"] or document["scheduled_at"])
+    day = document["slot"]["local"][:10] if document["slot"] else None
     return {
         "account": document["account"],
         "channel": document["channel"],
@@ -73,6 +79,14 @@ def columns(document: Document) -> Mapping[str, Any]:
         "status": document["status"],
         "reason": document["reason"],
         "at": at,
+        "day": day,
+        "wanted": _wanted(document) or day,
         "taken_in": document["taken_in"],
         "turn": turns.turn(document["status"], document["reason"], at, document["taken_in"]),
     }
+
+
+def _wanted(document: Document) -> str | None:
+    """What was looked at first and could not be had is where the post would have gone."""
+    considered = document["why"]["considered"] if document["slot"] and document["why"] else None
+    return considered[0]["local"][:10] if considered else None

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
-from events.channels import CHANNELS
 from services.gateway.views import channels, house
 from services.gateway.views.view import Document, unpacked
 
@@ -94,14 +93,13 @@ def clock(instant: str) -> str:
     return f"{instant[:16].replace('T', ' ')} UTC"
 
 
-def connection(document: Document, *, held: int, budget: Sequence[Mapping[str, Any]], posts_today: int) -> Document:
+def connection(document: Document, *, held: int, posts: Mapping[str, Any]) -> Document:
     """One connection: its grant, and what it still may do (S8, S18)."""
     kept = {name: value for name, value in document.items() if name not in ("credential_version", "limited_code")}
-    cap = CHANNELS[document["channel"]].posts_per_day_max
     return kept | {
         "expires_at": document["grant_expires_at"],
         "held": held,
-        "budget": list(budget),
-        "posts_today": posts_today,
-        "posts_per_day_max": cap,
+        "posts": dict(posts),
+        "posts_today": posts["used"],
+        "posts_per_day_max": posts["max"],
     }

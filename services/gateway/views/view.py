@@ -7,7 +7,7 @@ row is its key, the columns the view is asked by, and the document as JSON.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import orjson
@@ -80,3 +80,8 @@ def micros(at: str | datetime | None) -> int | None:
     moment = datetime.fromisoformat(at) if isinstance(at, str) else at
     since = moment - _BEGINNING
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def moment(micros: int) -> datetime:
+    """The instant of such a column."""
+    return _BEGINNING + timedelta(microseconds=micros)

@@ -1,0 +1,109 @@
+"""What a connection may still do: posts and calls used and left, until when, and how the coming week fills up.
+
+Posts are counted as the cap counts them, in the channel's own day or over any 24 hours (S17a, S18); calls as whoever
+calls has booked them (I17). The week is the planner's own: nothing here plans anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection
+
+from events import AccountDocument
+from services.chassis.rows import BUDGET, Pick, Row
+from services.gateway.desk import Desk
+from services.gateway.views import accounts, channels, learning, question, showing
+from services.gateway.views.ahead import forecast_of
+from services.gateway.views.view import Document, instant, moment, unpacked
+from services.planning.forecast import DAYS, ahead
+from services.planning.posting_day import FULL_DAY
+from services.planning.terms import ONE_DAY, Terms, terms_of
+from services.planning.zones import date_at
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One connection as the views have it, and on which terms it posts."""
+
+    document: Document
+    terms: Terms
+
+    @property
+    def id(self) -> str:
+        return self.document["id"]
+
+
+async def connections(desk: Desk, names: Sequence[str] | None, *, forecast: bool = False) -> list[Document]:
+    """Of these accounts, or of all: their state, what waits for them, and what they may still do."""
+    now = desk.now()
+
+    def ask(db: Connection) -> list[Document]:
+        known = _known(db, names)
+        held = {row[0]: row[1] for row in db.execute(question.held([each.id for each in known]))}
+        found = []
+        for each in known:
+            shown = showing.connection(each.document, held=held.get(each.id, 0), posts=_posts(db, each, now))
+            found.append(shown | ({"forecast": _forecast(db, each, now)} if forecast else {}))
+        return found
+
+    found = await desk.views.together(ask)
+    return [each | {"budget": await budget(desk, each["id"])} for each in found]
+
+
+def _known(db: Connection, names: Sequence[str] | None) -> list[Known]:
+    found = [unpacked(row.body) for row in db.execute(channels.select_connections(names))]
+    owners = sorted({each["account"] for each in found})
+    rows = db.execute(accounts.table.select().where(accounts.table.c.key.in_(owners)))
+    choices = {row.key: unpacked(row.body)["document"] for row in rows}
+    rows = db.execute(learning.table.select().where(learning.table.c.key.in_([each["id"] for each in found])))
+    profiles = {row.key: learning.profile_of(unpacked(row.body)) for row in rows}
+    known = []
+    for each in found:
+        own = choices.get(each["account"])
+        document = AccountDocument.model_validate(own) if own else AccountDocument(id=each["account"], zone="UTC")
+        known.append(Known(each, terms_of(each["id"], document, profiles.get(each["id"]))))
+    return known
+
+
+def _posts(db: Connection, known: Known, now: datetime) -> Document:
+    """What is or may be visible in the window that this moment belongs to; `left` is None where there is no cap."""
+    cap = known.terms.cap
+    since, until = cap.counted_at(now)
+    at = [row[0] for row in db.execute(question.taken(known.id, since, until))]
+    first = moment(min(at)) + FULL_DAY if at else None
+    return {
+        "window": "PT24H" if cap.rolling else "P1D",
+        "zone": None if cap.rolling else str(cap.zone),
+        "max": cap.posts_max,
+        "used": len(at),
+        "left": None if cap.posts_max is None else max(cap.posts_max - len(at), 0),
+        "resets_at": instant(first if cap.rolling else until),
+    }
+
+
+def _forecast(db: Connection, known: Known, now: datetime) -> Document:
+    """The coming week as it is planned: which days are full, and where what does not fit has gone."""
+    terms = known.terms
+    today = date_at(now, terms.zone)
+    rows = db.execute(question.moves(known.id, today, today + DAYS * ONE_DAY))
+    moves = {(date.fromisoformat(row.wanted), date.fromisoformat(row.day)): int(row.posts) for row in rows}
+    around = question.taken(known.id, now - 2 * FULL_DAY, now + (DAYS + 2) * FULL_DAY)
+    taken = sorted(moment(row[0]) for row in db.execute(around))
+    return forecast_of(ahead(terms, moves, taken, now=now))
+
+
+async def budget(desk: Desk, connection: str) -> list[Document]:
+    """Calls used and left, window by window, as whoever calls has booked them (I17)."""
+    rows = await desk.store.pick(Pick(BUDGET, {"connection": connection}, order=("window", "starts_at")))
+    latest: dict[str, Row] = {str(row["window"]): row for row in rows}
+    return [_budget(row) for row in latest.values()]
+
+
+def _budget(row: Row) -> Document:
+    used, most, starts_at = int(str(row["used"])), int(str(row["calls_max"])), row["starts_at"]
+    assert isinstance(starts_at, datetime)  # noqa: S101 - the column's kind
+    return {"window": row["window"], "starts_at": instant(starts_at), "calls_max": most, "used": used,
+            "left": max(most - used, 0)}  # fmt: skip
