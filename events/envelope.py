@@ -1,16 +1,16 @@
 """What every fact carries, and how one fact follows another.
 
 A *fact* is frozen data in the past participle. A *draft* is a fact somebody wants to say; a *told* fact is one
-that stands in the log, with its position. The two times are when it happened and when the log took it (D6).
+that stands in the log, with its position. The two times are when it happened and when the log took it (D6). These
+three are named tuples, because a log is read by the million, and nothing frozen is made faster.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -46,8 +46,7 @@ class Fact(Frozen):
         return f"{cls.type}.v{cls.shape}"
 
 
-@dataclass(frozen=True, slots=True)
-class About:
+class About(NamedTuple):
     """What goes with a fact: whose story it belongs to, why it was said, by whom, and when it happened."""
 
     story: str
@@ -58,8 +57,7 @@ class About:
     channel: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A fact about to be said. Its id is given by the caller, so a repeated append is the same fact (I4)."""
 
     id: str
@@ -67,8 +65,7 @@ class Draft:
     about: About
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """A fact in the log. `version` counts within its stream from 1, `position` over the whole log from 1."""
 
     id: str
@@ -90,7 +87,7 @@ class Told:
 
 def follow(cause: Told, *, actor: str, at: datetime) -> About:
     """What a fact that `cause` brought about carries: the same story, account and channel, its cause named."""
-    return replace(cause.about, cause=cause.id, actor=actor, happened_at=at)
+    return cause.about._replace(cause=cause.id, actor=actor, happened_at=at)
 
 
 def draft(facts: list[Fact] | tuple[Fact, ...], about: About, new_id: Callable[[], str]) -> list[Draft]:

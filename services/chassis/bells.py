@@ -14,7 +14,7 @@ from events import Told
 from services.chassis.codec import Line
 from services.chassis.rows import ALARM, Claim, Pick, Put, Row, Write
 from services.chassis.sparing import StoreBroken
-from services.chassis.store import Append, Store
+from services.chassis.store import Append, Store, Topics
 
 FACTS = "facts"
 """The bell that rings for every append with facts; every other bell is called after the table it rings for."""
@@ -99,8 +99,8 @@ class BelledStore:
     async def tail(self, after: int, limit: int = 500) -> Sequence[Told]:
         return await self._store.tail(after, limit)
 
-    async def lines(self, after: int, limit: int = 500) -> Sequence[Line]:
-        return await self._store.lines(after, limit)
+    async def lines(self, after: int, limit: int = 500, without: Topics = ()) -> Sequence[Line]:
+        return await self._store.lines(after, limit, without)
 
     async def position(self) -> int:
         return await self._store.position()

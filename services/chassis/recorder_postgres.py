@@ -123,6 +123,10 @@ class PostgresRecorder(PostgresApplicationRecorder):
             chosen + " WHERE originator_id = ANY(%s) ORDER BY originator_id, originator_version"
         ).format(**names)
         self.above = SQL(chosen + " WHERE notification_id > %s ORDER BY notification_id LIMIT %s").format(**names)
+        self.above_without = SQL(
+            "WITH page AS ({page}) SELECT * FROM page WHERE topic <> ALL (%s)"
+            " OR notification_id = (SELECT max(notification_id) FROM page) ORDER BY notification_id"
+        ).format(page=self.above)
 
     def insert_into(self, db: Connection, stored: Sequence[StoredEvent]) -> psycopg.Cursor[Any]:
         columns: tuple[Callable[[StoredEvent], Any], ...] = (

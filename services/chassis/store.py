@@ -5,7 +5,7 @@ One `Append` is one caller's all-or-nothing; the store writes what many callers 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -14,6 +14,8 @@ from services.chassis.codec import Line
 from services.chassis.rows import Claim, Pick, Row, Write
 
 S = TypeVar("S")
+Topics = Collection[str]
+"""Of facts, such as `scheduler.post_due.v1`."""
 
 
 class StoreError(Exception):
@@ -116,8 +118,11 @@ class Store(Protocol):
         """Facts of the whole log above position `after`, in order."""
         ...
 
-    async def lines(self, after: int, limit: int = 500) -> Sequence[Line]:
-        """The same facts as `tail` tells, as they are written: for whoever hands them on without looking in."""
+    async def lines(self, after: int, limit: int = 500, without: Topics = ()) -> Sequence[Line]:
+        """The same facts as `tail` tells, as they are written: for whoever hands them on without looking in.
+
+        `without` leaves facts of some topics out of a page, but never its last: that one says how far the page went.
+        """
         ...
 
     async def position(self) -> int: ...

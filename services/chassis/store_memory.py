@@ -31,7 +31,7 @@ from services.chassis.rows import (
     Value,
     Write,
 )
-from services.chassis.store import Append, Conflict, FenceLost, StreamMoved
+from services.chassis.store import Append, Conflict, FenceLost, StreamMoved, Topics
 
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 IN_MEMORY = '{"id":"in memory"}'
@@ -219,8 +219,9 @@ class MemoryStore:
     async def tail(self, after: int, limit: int = 500) -> Sequence[Told]:
         return self._log[after : after + limit]
 
-    async def lines(self, after: int, limit: int = 500) -> Sequence[codec.Line]:
-        return [codec.line_of(told) for told in self._log[after : after + limit]]
+    async def lines(self, after: int, limit: int = 500, without: Topics = ()) -> Sequence[codec.Line]:
+        page = self._log[after : after + limit]
+        return [codec.line_of(told) for told in page if told.fact.topic() not in without or told is page[-1]]
 
     async def position(self) -> int:
         return len(self._log)

@@ -27,7 +27,7 @@ from services.chassis.life_postgres import life_of, prove_life, prove_same_life
 from services.chassis.recorder_postgres import Connection, PostgresRecorder, StoreUnreachable, connect, link_of
 from services.chassis.rows import Claim, Pick, Put, Row
 from services.chassis.rows_sql import POSTGRES
-from services.chassis.store import Append, FenceLost, StreamMoved
+from services.chassis.store import Append, FenceLost, StreamMoved, Topics
 from services.chassis.store_sqlite import Asked, encoded
 
 READERS = 4
@@ -249,9 +249,12 @@ class PostgresStore:
             lambda db: [codec.decode(*row) for row in db.execute(query, (after, limit), binary=True)]
         )
 
-    async def lines(self, after: int, limit: int = 500) -> Sequence[codec.Line]:
-        query = self._recorder.above
-        return await self._read(lambda db: [codec.Line(*row) for row in db.execute(query, (after, limit), binary=True)])
+    async def lines(self, after: int, limit: int = 500, without: Topics = ()) -> Sequence[codec.Line]:
+        if without:
+            query, asked = self._recorder.above_without, (after, limit, list(without))
+        else:
+            query, asked = self._recorder.above, (after, limit)
+        return await self._read(lambda db: [codec.Line(*row) for row in db.execute(query, asked, binary=True)])
 
     async def position(self) -> int:
         def last(db: Connection) -> int:

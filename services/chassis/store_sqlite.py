@@ -26,7 +26,7 @@ from services.chassis.recorder_sqlite import SqliteRecorder, Stored, locked
 from services.chassis.rows import Claim, Pick, Row
 from services.chassis.rows_sql import SQLITE
 from services.chassis.sparing import Ballast, Sparing
-from services.chassis.store import Append, Conflict, FenceLost, StreamMoved
+from services.chassis.store import Append, Conflict, FenceLost, StreamMoved, Topics
 
 T = TypeVar("T")
 
@@ -220,15 +220,18 @@ class SqliteStore:
             told = await self._read(lambda: [codec.decode(*line) for line in self._lines(after, limit)])
         return told
 
-    async def lines(self, after: int, limit: int = 500) -> Sequence[codec.Line]:
-        return await self._read(lambda: list(map(codec.Line._make, self._lines(after, limit))))
+    async def lines(self, after: int, limit: int = 500, without: Topics = ()) -> Sequence[codec.Line]:
+        return await self._read(lambda: list(map(codec.Line._make, self._lines(after, limit, *without))))
 
-    def _lines(self, after: int, limit: int) -> list[tuple[Any, ...]]:
+    def _lines(self, after: int, limit: int, *without: str) -> list[tuple[Any, ...]]:
+        """Positions have no gaps, so a page ends where it must."""
+        log, last = self._recorder.events_table_name, after + limit
+        left_out = f"topic NOT IN ({','.join('?' * len(without))})"
         query = (
-            "SELECT originator_id, originator_version, rowid, topic, state"
-            f" FROM {self._recorder.events_table_name} WHERE rowid>? ORDER BY rowid LIMIT ?"
+            f"SELECT originator_id, originator_version, rowid, topic, state FROM {log} WHERE rowid>? AND rowid<=?"
+            f" AND ({left_out} OR rowid=min(?, (SELECT max(rowid) FROM {log}))) ORDER BY rowid"
         )
-        return self._reader.execute(query, (after, limit)).fetchall()
+        return self._reader.execute(query, (after, last, *without, last)).fetchall()
 
     async def position(self) -> int:
         return self._kept.position

@@ -148,7 +148,7 @@ class Asking:
             about = About(story="", actor=asked.by.name, happened_at=self._clock.now())
             ids = asked.ids()
             drafts = [
-                Draft(ids(), wish.fact, replace(about, story=wish.story, account=wish.account, channel=wish.channel))
+                Draft(ids(), wish.fact, about._replace(story=wish.story, account=wish.account, channel=wish.channel))
                 for wish in wishes
             ]
             says = [Say(asked.stream, 0, drafts)] if drafts else []

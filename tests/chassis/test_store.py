@@ -67,6 +67,17 @@ async def test_the_lines_of_the_log_are_what_it_tells_as_it_is_written(store):
     assert PostEdited.model_validate_json(written) == fact
 
 
+async def test_lines_leave_out_what_nobody_asked_for_but_never_the_last_of_a_page(store):
+    edited = PostEdited(content=Content(text="again"), content_hash="c0ffee")
+    for number in range(6):
+        fact = edited if number % 2 else PostCancelled()
+        await store.append(Append([Say(f"post-acme.{number}", 0, [said(f"f{number}", fact)])]))
+    every, without = await store.lines(0), [PostCancelled.topic()]
+    assert await store.lines(0, 5, without) == [each for each in every[:5] if each.position in (2, 4, 5)]
+    assert await store.lines(4, 5, without) == [each for each in every if each.position == 6]
+    assert await store.lines(6, 5, without) == []
+
+
 async def test_versions_are_dense_and_positions_rise_over_all_streams(store):
     await store.append(Append([say("post-a", 0, "a1", "a2"), say("post-b", 0, "b1")]))
     await store.append(Append([say("post-a", 2, "a3")]))

@@ -189,8 +189,8 @@ class Gated(BelledStore):
     async def tail(self, after, limit=500):
         return await self._gated(after, await super().tail(after, limit))
 
-    async def lines(self, after, limit=500):
-        return await self._gated(after, await super().lines(after, limit))
+    async def lines(self, after, limit=500, without=()):
+        return await self._gated(after, await super().lines(after, limit, without))
 
     async def _gated(self, after, page):
         if after == 0 and not self.gate.is_set():

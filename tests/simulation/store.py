@@ -13,7 +13,7 @@ from events import Told
 from services.chassis.bells import BelledStore
 from services.chassis.codec import Line
 from services.chassis.rows import Claim, Pick, Row
-from services.chassis.store import Append, Conflict
+from services.chassis.store import Append, Conflict, Topics
 from services.chassis.store_memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ class LifeStore:
             self._life.house.was_read(after, page)
         return page
 
-    async def lines(self, after: int, limit: int = 500) -> Sequence[Line]:
-        return await self._asked(self._disk.lines, after, limit)
+    async def lines(self, after: int, limit: int = 500, without: Topics = ()) -> Sequence[Line]:
+        return await self._asked(self._disk.lines, after, limit, without)
 
     async def position(self) -> int:
         return await self._asked(self._disk.position)

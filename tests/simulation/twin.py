@@ -16,7 +16,7 @@ from services.chassis.chain import ChainBroken
 from services.chassis.codec import Line
 from services.chassis.opening import is_postgres, open_store
 from services.chassis.rows import CHECKPOINT, TABLES, Claim, Pick, Row
-from services.chassis.store import Append, Store
+from services.chassis.store import Append, Store, Topics
 from services.chassis.store_memory import MemoryStore
 from services.chassis.verifying import snapshot_of, verify
 from tests.simulation.loop import Loop
@@ -108,8 +108,9 @@ class Twin(MemoryStore):
     async def tail(self, after: int, limit: int = 500) -> Sequence[Told]:
         return await self._both(super().tail(after, limit), lambda: self._other.tail(after, limit), after)
 
-    async def lines(self, after: int, limit: int = 500) -> Sequence[Line]:
-        return await self._both(super().lines(after, limit), lambda: self._other.lines(after, limit), after)
+    async def lines(self, after: int, limit: int = 500, without: Topics = ()) -> Sequence[Line]:
+        mine = super().lines(after, limit, without)
+        return await self._both(mine, lambda: self._other.lines(after, limit, without), after)
 
     async def position(self) -> int:
         return await self._both(super().position(), lambda: self._other.position(), "the position")

@@ -24,6 +24,12 @@ def heard_by_any(views: Iterable[View]) -> frozenset[type[Fact]]:
     return frozenset().union(*(every if view.hears is None else view.hears for view in views))
 
 
+def every_topic_but(heard: frozenset[type[Fact]]) -> frozenset[str]:
+    """Of every shape of every other fact."""
+    others = [fact for fact in EVERY_FACT.values() if fact not in heard]
+    return frozenset(f"{fact.type}.v{shape}" for fact in others for shape in range(1, fact.shape + 1))
+
+
 def concerned(view: View, facts: Iterable[Told]) -> set[str]:
     return {key for told in facts for key in view.keys(told)}
 

@@ -19,13 +19,13 @@ from sqlalchemy import Connection, Table, inspect, select, text
 from services.chassis import codec
 from services.chassis.bells import BelledStore
 from services.gateway.views import keeping
-from services.gateway.views.folding import fold, heard, heard_by_any
+from services.gateway.views.folding import every_topic_but, fold, heard, heard_by_any
 from services.gateway.views.keeping import Keep
 from services.gateway.views.view import Document, View, row_of, unpacked
 
 PAGE: Final = 2000
 ROWS_AT_ONCE: Final = 2000
-"""So many rows of a shadow are one transaction: between two of them, live folding has its turn."""
+"""So many rows of a shadow, or one of its indexes, are one transaction: between two, live folding has its turn."""
 SHADOW: Final = "shadow_"
 
 
@@ -37,24 +37,27 @@ class Refolded:
     documents: dict[str, dict[str, Document]] = field(default_factory=dict)
     position: int = 0
     fact: str = ""
+    _unheard: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
+        """Most facts of a log concern no single view: what nobody hears is not even read. A topic that nobody knows
+        is, and says so (I25)."""
         self.documents = {view.table.name: {} for view in self.views}
+        self._unheard = every_topic_but(heard_by_any(self.views))
 
     async def read_on(self, store: BelledStore, *, upto: int | None = None) -> dict[str, set[str]]:
         """To the end of the log, or up to a position; which keys of each view that has changed."""
         changed: dict[str, set[str]] = {view.table.name: set() for view in self.views}
         while upto is None or self.position < upto:
-            page = await store.lines(self.position, PAGE if upto is None else min(PAGE, upto - self.position))
+            size = PAGE if upto is None else min(PAGE, upto - self.position)
+            page = await store.lines(self.position, size, self._unheard)
             if not page:
                 break
             self._take(page, changed)
         return changed
 
     def _take(self, page: Sequence[codec.Line], changed: dict[str, set[str]]) -> None:
-        """Most facts of a log concern no single view, and what nobody hears is not decoded."""
-        hears = heard_by_any(self.views)
-        told = [codec.decode(*line) for line in page if codec.known(line.topic)[0] in hears]
+        told = [codec.decode(*line) for line in page if line.topic not in self._unheard]
         for view in self.views:
             name = view.table.name
             changed[name] |= fold(view, self.documents[name], heard(view, told))
@@ -81,13 +84,15 @@ def begin_shadow(db: Connection, view: View) -> Shadow:
         if left.startswith(stem):
             db.execute(text(f'DROP TABLE "{left}"'))
     generation = keeping.standing(db, view).generation + 1
-    return Shadow(view, keeping.make(db, view, f"{stem}{os.getpid()}", generation), generation)
+    return Shadow(view, keeping.make(db, view, f"{stem}{os.getpid()}"), generation)
 
 
 async def write_shadow(keep: Keep, shadow: Shadow, documents: Mapping[str, Document]) -> None:
     for part in keeping.in_parts(documents.items(), ROWS_AT_ONCE):
         some = dict(part)
         await keep.write(lambda db, some=some: keeping.put(db, keep, shadow.view, shadow.table, some))
+    for index in keeping.indexes(shadow.view, shadow.table, shadow.generation):
+        await keep.write(index.create)
 
 
 def swap(
