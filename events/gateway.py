@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, SerializerFunctionWrapHandler, StringConstraints, model_serializer
 
 from events.envelope import Fact, Frozen
 from events.production import Content, Media, Name
@@ -43,7 +43,18 @@ class AccountDocument(Frozen):
 
 
 class AccountChanged(Fact, type="gateway.account_changed"):
+    """`keep` is what a change of zone alone leaves to the slots to come: their wall clock, or their instant."""
+
     document: AccountDocument
+    keep: Literal["wall_clock", "instant"] = "wall_clock"
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, written: SerializerFunctionWrapHandler):  # the schema stays that of the fields
+        """What is not chosen is not written: such a fact is, byte for byte, what it was before there was a choice."""
+        data = written(self)
+        if self.keep == "wall_clock":
+            del data["keep"]
+        return data
 
 
 class ConnectionListed(Fact, type="gateway.connection_listed"):

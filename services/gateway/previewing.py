@@ -1,27 +1,31 @@
 """What a change of an account would move (S22): the real queue planned once more, by the planner, and nothing said.
 
-It goes as the scheduler goes: whoever may move lets go of the slot, then all are planned in the order of their intake.
+It goes as the scheduler goes: whoever may move lets go of the slot, then all are planned in the order of their intake;
+after a change of zone alone slots are kept, and whoever cannot keep the same one is planned after all others (S19).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Any, TypeVar
 
 from events import AccountDocument, EngagementProfiled, SlotTaken, Why
 from events.envelope import utc
 from events.scheduler import Slot
 from services.gateway.views.view import Document
 from services.planning.full_days import FullDays
-from services.planning.plan import Planned, Wish, answered, plan
+from services.planning.plan import Look, Open, Planned, Wish, answered, plan
 from services.planning.posting_day import Day, day_of, evolve
+from services.planning.rezoning import Keep, kept, off
 from services.planning.terms import Terms, terms_of
 from services.planning.zones import date_at
 
 COUNTED_SINCE = timedelta(days=2)
 """A cap looks a day back, in a zone that may be a day away."""
+Found = TypeVar("Found")
 FREE = frozenset({"cancelled", "failed", "rejected", "awaiting_approval"})
 
 
@@ -48,7 +52,7 @@ class Preview:
 
 def preview(
     connection: str, documents: Iterable[Document], *, before: AccountDocument, after: AccountDocument,
-    profile: EngagementProfiled | None, now: datetime,
+    profile: EngagementProfiled | None, now: datetime, keep: Keep = "wall_clock",
 ) -> Preview:  # fmt: skip
     """`documents` are the connection's posts as the queue shows them."""
     terms = terms_of(connection, before, profile), terms_of(connection, after, profile)
@@ -56,23 +60,53 @@ def preview(
     queue = sorted((each for each in there if may_move(each, now)), key=lambda each: each["taken_in"])
     if alike(*terms):
         return Preview(connection, *terms, len(queue), ())
-    days = _days(connection, [each for each in there if not may_move(each, now)], terms[1], now)
-    return Preview(connection, *terms, len(queue), list(_moves(connection, queue, days, terms[1], now)))
+    keeps = alike_but_for_the_zone(*terms)
+    moving = [each for each in queue if off(slot(each), terms[1])] if keeps else queue
+    names = {each["id"] for each in moving}
+    days = _days(connection, [each for each in there if each["id"] not in names], terms[1], now)
+    replan = Replan(connection, terms[1], now, days)
+    for each in [each for each in moving if not replan.kept(each, keep)] if keeps else moving:
+        replan.plan(each)
+    return Preview(connection, *terms, len(queue), [replan.moves[each["id"]] for each in moving
+                                                    if each["id"] in replan.moves])  # fmt: skip
 
 
-def _moves(
-    connection: str, queue: Sequence[Document], days: dict[date, Day], terms: Terms, now: datetime
-) -> Iterable[Move]:
-    full = FullDays()
-    for each in queue:
-        planning = plan(Wish(moment(each["not_before"])), terms, now=now, reason="replanned")
-        planned = answered(planning, first_open=full.first_open, look=lambda day: days.get(day, Day()))
+@dataclass(frozen=True, slots=True)
+class Replan:
+    """The days of the connection as they fill up again, and who has moved so far."""
+
+    connection: str
+    terms: Terms
+    now: datetime
+    days: dict[date, Day]
+    full: FullDays = field(default_factory=FullDays)
+    moves: dict[str, Move] = field(default_factory=dict)
+
+    def kept(self, each: Document, keep: Keep) -> bool:
+        """Whether it can have the same slot by the zone to come."""
+        planned = self._answered(kept(slot(each), _wish(each), self.terms, now=self.now, keep=keep))
+        if planned is not None:
+            self._put(each, planned)
+        return planned is not None
+
+    def plan(self, each: Document) -> None:
+        planned = self._answered(plan(_wish(each), self.terms, now=self.now, reason="replanned"))
         assert isinstance(planned, Planned)  # noqa: S101 - only *exactly at* can be missed
-        full.add([*planned.full, planned.day] if planned.fills and planned.day else planned.full)
+        self.full.add([*planned.full, planned.day] if planned.fills and planned.day else planned.full)
+        self._put(each, planned)
+
+    def _answered(self, planning: Generator[Open | Look, Any, Found]) -> Found:
+        return answered(planning, first_open=self.full.first_open, look=lambda day: self.days.get(day, Day()))
+
+    def _put(self, each: Document, planned: Planned) -> None:
         day = day_of(planned.slot)
-        days[day] = evolve(days.get(day, Day()), _taken(connection, each["id"], planned.slot))
+        self.days[day] = evolve(self.days.get(day, Day()), _taken(self.connection, each["id"], planned.slot))
         if planned.slot != slot(each):
-            yield Move(each["id"], slot(each), planned.slot, planned.why)
+            self.moves[each["id"]] = Move(each["id"], slot(each), planned.slot, planned.why)
+
+
+def _wish(document: Document) -> Wish:
+    return Wish(moment(document["not_before"]))
 
 
 def may_move(document: Document, now: datetime) -> bool:
@@ -83,7 +117,11 @@ def may_move(document: Document, now: datetime) -> bool:
 
 def alike(before: Terms, after: Terms) -> bool:
     """The same zone, times and cap move nobody; the tolerance moves nobody either."""
-    return (before.zone, before.mode, before.week, before.cap) == (after.zone, after.mode, after.week, after.cap)
+    return before.zone == after.zone and alike_but_for_the_zone(before, after)
+
+
+def alike_but_for_the_zone(before: Terms, after: Terms) -> bool:
+    return (before.mode, before.week, before.cap) == (after.mode, after.week, after.cap)
 
 
 def slot(document: Document) -> Slot:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from events import Considered, Slot, Why
 from services.planning.posting_day import Day, over_cap, refused
@@ -69,6 +69,7 @@ def _considered(local: str, reason: str) -> Considered:
     return Considered(local=local, refused=reason)
 
 
+Found = TypeVar("Found")
 Planning = Generator[Open | Look, Any, Planned | Missed]
 
 
@@ -162,8 +163,8 @@ def _fell_back(terms: Terms, trail: Trail, day: date, reason: str) -> str:
 
 
 def answered(
-    planning: Planning, *, first_open: Callable[[date], date], look: Callable[[date], Day]
-) -> Planned | Missed:
+    planning: Generator[Open | Look, Any, Found], *, first_open: Callable[[date], date], look: Callable[[date], Day]
+) -> Found:
     """Run a plan where every day is at hand: a preview, and the tests."""
     answer: Any = None
     while True:

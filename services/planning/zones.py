@@ -10,9 +10,16 @@ from functools import cache, lru_cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
+import tzdata
+
 
 class UnknownZone(Exception):
     """No such IANA zone."""
+
+
+def edition() -> str:
+    """Which release of the zone database this is, such as 2026a: rules change with it, sometimes for times to come."""
+    return tzdata.IANA_VERSION
 
 
 @cache

@@ -12,17 +12,18 @@ from services.scheduler.intake import Intake
 from services.scheduler.reactions import reactions
 from services.scheduler.redriving import Redriving
 from services.scheduler.rings import rings
+from services.scheduler.rules import Rules
 
 
 def build(chassis: Chassis, *, edge: Callable[[Intake], Part] | None = None) -> Service:
     store, wiring = chassis.store, {"clock": chassis.clock, "new_id": chassis.new_id}
     intake = Intake(store, **wiring)
-    redriving = Redriving(store, intake, **wiring)
+    redriving, rules = Redriving(store, intake, **wiring), Rules(store, clock=chassis.clock)
     asked = answered_once(store, {**asks(store, **wiring), RedriveAsked: redriving.asked})
     return service(
         chassis,
         "scheduler",
         reactions={**reactions(store, **wiring), **asked},
-        rings={**rings(store, intake.desks, **wiring), **redriving.rings},
-        parts=[edge(intake)] if edge else [],
+        rings={**rings(store, intake.desks, **wiring), **redriving.rings, "rules": rules.look},
+        parts=[rules, edge(intake)] if edge else [rules],
     )

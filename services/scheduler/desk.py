@@ -6,8 +6,9 @@ Intake, resuming and replanning all sit at it, one at a time.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import date, datetime
+from typing import Any, TypeVar
 
 from events import About, Draft, SlotTaken, Why
 from events.subjects import posting_day_stream
@@ -16,9 +17,12 @@ from services.chassis.store import Append, Say, Store
 from services.planning import posting_day
 from services.planning.plan import LEAD, Look, Missed, Open, Planned, Wish, instants, plan
 from services.planning.posting_day import Day, Freed, day_of, refused
+from services.planning.rezoning import Keep, kept
 from services.planning.terms import ONE_DAY
 from services.scheduler.ledger import Ledger
 from services.scheduler.post import Place
+
+Found = TypeVar("Found")
 
 
 class Desk:
@@ -67,7 +71,14 @@ class Desk:
 
     async def plan(self, wish: Wish, reason: str = "planned") -> Planned | Missed:
         """Where the wish can be met, as the days stand in this plan; nothing is taken yet."""
-        planning, answer = plan(wish, self.terms, now=self.now, reason=reason), None
+        return await self._answered(plan(wish, self.terms, now=self.now, reason=reason))
+
+    async def keep(self, place: Place, keep: Keep) -> Planned | None:
+        """The same slot by the zone of now, if it can be had."""
+        return await self._answered(kept(place.slot, place.wish, self.terms, now=self.now, keep=keep))
+
+    async def _answered(self, planning: Generator[Open | Look, Any, Found]) -> Found:
+        answer = None
         while True:
             try:
                 asked = planning.send(answer)

@@ -76,6 +76,11 @@ def profile_known(told: Sequence[Told]) -> EngagementProfiled | None:
     return next((each.fact for each in reversed(told) if isinstance(each.fact, EngagementProfiled)), None)
 
 
+def but_for_the_zone(changed: Sequence[AccountDocument]) -> list[AccountDocument]:
+    """What else two documents plan by: where it is alike, slots are kept instead of planned anew (S19)."""
+    return [each.model_copy(update={"zone": "UTC"}) for each in changed]
+
+
 def planned_alike(connection: str, changed: Sequence[AccountDocument], profile: EngagementProfiled | None) -> bool:
     """Whether two documents give this connection the same zone, times and cap; a first one changes nothing."""
     terms = [replace(terms_of(connection, each, profile), tolerance=timedelta()) for each in changed]

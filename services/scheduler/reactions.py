@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
+import orjson
+
 from events import (
     AccountChanged,
     ApprovalGiven,
@@ -20,11 +22,20 @@ from events.subjects import approval_stream, engagement_stream, name_of
 from services.chassis.clock import Clock
 from services.chassis.rows import ROOM, Drop, Write
 from services.chassis.store import Append, Store
+from services.planning.rezoning import Keep
 from services.scheduler import post
 from services.scheduler.case import Case, read_case, thread
 from services.scheduler.consequences import consequences
-from services.scheduler.grounds import account_known, documents, planned_alike, profile_known
-from services.scheduler.waiting import call_desk, call_for_replan, call_welcome, for_account, release, to_the_desk
+from services.scheduler.grounds import account_known, but_for_the_zone, documents, planned_alike, profile_known
+from services.scheduler.waiting import (
+    call_desk,
+    call_for_replan,
+    call_welcome,
+    called_for_replan,
+    for_account,
+    release,
+    to_the_desk,
+)
 
 Reaction = Callable[[Told], Awaitable[Append | None]]
 
@@ -95,14 +106,24 @@ def about_accounts(store: Store, *, clock: Clock, new_id: Callable[[], str]) -> 
         """Messages that waited for the account are tried; a queue planned by other terms is planned again (S22)."""
         name, now = account_of(name_of(told.stream)), clock.now()
         of_account = [each for each in await store.read(told.stream) if each.version <= told.version]
+        assert isinstance(told.fact, AccountChanged)  # noqa: S101 - the table
         rows: list[Write] = []
         if await store.pick(for_account(name, limit=1)):
             rows.append(call_welcome(name, now, cause=told.position, mark=new_id()))
         for connection in account_known(of_account).listed:
             profile = profile_known(await store.read(engagement_stream(connection)))
-            if not planned_alike(connection, documents(of_account)[-2:], profile):
-                rows += [Drop(ROOM, {"connection": connection}), call_for_replan(connection, now, cause=told.position)]
+            changed = documents(of_account)[-2:]
+            if not planned_alike(connection, changed, profile):
+                alone = planned_alike(connection, but_for_the_zone(changed), profile)
+                keep = await together(connection, told.fact.keep if alone else None)
+                rows += [Drop(ROOM, {"connection": connection}),
+                         call_for_replan(connection, now, cause=told.position, keep=keep)]  # fmt: skip
         return Append(rows=rows) if rows else None
+
+    async def together(connection: str, keep: Keep | None) -> Keep | None:
+        """An earlier change not acted upon yet is done with this one; where they differ, all is planned anew."""
+        called = await store.pick(called_for_replan(connection))
+        return keep if all(orjson.loads(str(row["ring"])).get("keep") == keep for row in called) else None
 
     async def engagement_profiled(told: Told) -> Append | None:
         """Other windows may have room on days that were full (S16)."""

@@ -1,16 +1,18 @@
 """A connection's whole queue once more, after its account changed what it is planned by (S22).
 
 Everybody who may move lets go of the slot first, so that the order of intake is kept; whoever gets the same slot again
-has not moved, and nothing is said.
+has not moved, and nothing is said. Where only the zone has changed, or its rules, slots are kept instead (S19): whoever
+cannot have the same one any more is planned again after all others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from events import PostScheduled, Told
+from events import PostScheduled, SlotTaken, Told
 from events.subjects import post_stream
 from services.planning.plan import Planned, Wish
+from services.planning.rezoning import Keep, off
 from services.scheduler.case import Case
 from services.scheduler.consequences import consequences
 from services.scheduler.desk import Desk
@@ -21,23 +23,45 @@ def may_move(case: Case) -> bool:
     return case.state.phase == "scheduled" and case.state.wish.exactly_at is None
 
 
-async def replan(desk: Desk, cases: Sequence[Case], cause: Told) -> None:
+async def replan(desk: Desk, cases: Sequence[Case], cause: Told | None, keep: Keep | None = None) -> None:
     queue = sorted((case for case in cases if may_move(case)), key=lambda case: case.turn)
-    lifted = [await desk.lift(case.name, case.state.place) for case in queue]
-    for case, taken in zip(queue, lifted, strict=True):
-        before = case.state.place
+    if keep is not None:
+        queue = [case for case in queue if case.state.place and off(case.state.place.slot, desk.terms)]
+    lifted = [(case, await desk.lift(case.name, case.state.place)) for case in queue]
+    again = await _kept(desk, lifted, cause, keep) if keep is not None else lifted
+    for case, taken in again:
         planned = await desk.plan(Wish(case.state.wish.not_before), "replanned")
         assert isinstance(planned, Planned)  # noqa: S101 - only *exactly at* can be missed
-        desk.still |= case.still
-        if before is not None and planned.slot == before.slot:
-            desk.put_back(taken)
-            desk.note_full(planned)
-            desk.still[post_stream(case.story)] = case.post_version
-            continue
-        about = case.about(desk.now, cause)
-        desk.free(taken, "moved", about)
-        await desk.take(case.name, planned, about)
-        fact = PostScheduled(connection=desk.connection, slot=planned.slot, why=planned.why,
-                             not_before=case.state.wish.not_before)  # fmt: skip
-        desk.says.append(case.say([fact], at=desk.now, new_id=desk.new_id, cause=cause))
-        desk.rows += consequences(case.story, case.state, [fact], now=desk.now)
+        await _place(desk, case, taken, planned, cause)
+
+
+Lifted = tuple[Case, SlotTaken | None]
+
+
+async def _kept(desk: Desk, lifted: Sequence[Lifted], cause: Told | None, keep: Keep) -> Sequence[Lifted]:
+    """Who has the same slot by the zone of now; and who could not have it."""
+    others = []
+    for case, taken in lifted:
+        planned = await desk.keep(case.state.place, keep) if case.state.place else None
+        if planned is None:
+            others.append((case, taken))
+        else:
+            await _place(desk, case, taken, planned, cause)
+    return others
+
+
+async def _place(desk: Desk, case: Case, taken: SlotTaken | None, planned: Planned, cause: Told | None) -> None:
+    before = case.state.place
+    desk.still |= case.still
+    if before is not None and planned.slot == before.slot:
+        desk.put_back(taken)
+        desk.note_full(planned)
+        desk.still[post_stream(case.story)] = case.post_version
+        return
+    about = case.about(desk.now, cause)
+    desk.free(taken, "moved", about)
+    await desk.take(case.name, planned, about)
+    fact = PostScheduled(connection=desk.connection, slot=planned.slot, why=planned.why,
+                         not_before=case.state.wish.not_before)  # fmt: skip
+    desk.says.append(case.say([fact], at=desk.now, new_id=desk.new_id, cause=cause))
+    desk.rows += consequences(case.story, case.state, [fact], now=desk.now)

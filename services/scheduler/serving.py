@@ -72,16 +72,16 @@ class Serving:
         return Append(rows=[take_up(name), call_desk(name, self._clock.now(), self._new_id())])
 
     async def replan(self, ring: dict[str, Any], alarm: Row) -> Append | None:
-        """The account plans by other terms now: its queue is planned again, in order (S22)."""
-        name = ring["connection"]
-        (cause,) = await self._store.tail(int(ring["cause"]) - 1, 1)
+        """The account plans by other terms now, or its zone has other rules: its queue moves, in order (S19, S22)."""
+        name, position = ring["connection"], int(ring["cause"])
+        cause = (await self._store.tail(position - 1, 1))[0] if position else None
         async with self._desks.at(name) as desk:
             if desk is None:
                 return None
             called = await self._store.pick(queue_of(name, desk.now + LEAD))
             stories = [str(orjson.loads(str(row["ring"]))["story"]) for row in called]
             cases = await asyncio.gather(*(read_case(self._store, story) for story in stories))
-            await replan(desk, [case for case in cases if case], cause)
+            await replan(desk, [case for case in cases if case], cause, ring.get("keep"))
             await self._store.append(desk.append())
         return None
 

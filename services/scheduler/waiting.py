@@ -8,11 +8,13 @@ account      a parked message whose account nobody has set up yet (S2a); its `co
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
 from services.chassis.alarms import clear_alarm, set_alarm
 from services.chassis.rows import ALARM, WAITING, Change, Drop, Pick, Put, Row, Write
+from services.planning.rezoning import Keep
 
 SERVICE = "scheduler"
 WaitsFor = Literal["desk", "connection", "later", "account"]
@@ -88,8 +90,16 @@ def call_aside(connection: str, at: datetime, mark: str) -> Put:
     return _alarm(f"aside-{connection}", at, {"ring": "aside", "connection": connection, "mark": mark})
 
 
-def call_for_replan(connection: str, at: datetime, *, cause: int) -> Put:
-    return _alarm(f"replan-{connection}", at, {"ring": "replan", "connection": connection, "cause": cause})
+def call_for_replan(
+    connection: str, at: datetime, *, cause: int = 0, keep: Keep | None = None, over: bool = True
+) -> Put:
+    """Without `keep` the whole queue is planned anew; not `over` a call that is there already."""
+    ring = {"ring": "replan", "connection": connection, "cause": cause, "keep": keep}
+    return replace(_alarm(f"replan-{connection}", at, ring), over=over)
+
+
+def called_for_replan(connection: str) -> Pick:
+    return Pick(ALARM, {"service": SERVICE, "name": f"replan-{connection}"})
 
 
 def call_welcome(account: str, at: datetime, *, cause: int, mark: str) -> Put:
@@ -118,6 +128,17 @@ def queue_of(connection: str, since: datetime) -> Pick:
     """The alarms of every post that has a slot on this connection at or after an instant, in order of time."""
     return Pick(ALARM, {"service": SERVICE}, upto={"name": f"due-{connection}0"},
                 since={"name": f"due-{connection}/", "due_at": since}, order=("due_at",))  # fmt: skip
+
+
+def queue_from(after: str, limit: int) -> Pick:
+    """The same of all connections, by name, from behind one alarm on: page by page through the whole queue."""
+    return Pick(ALARM, {"service": SERVICE}, since={"name": f"{after}!"}, upto={"name": "due-~"}, order=("name",),
+                limit=limit)  # fmt: skip
+
+
+def call_for_rules(at: datetime, *, after: str = "due-") -> Put:
+    """Zones have other rules: every slot behind this alarm is looked at."""
+    return _alarm("rules", at, {"ring": "rules", "after": after})
 
 
 def call_person(story: str, at: datetime) -> Put:

@@ -9,19 +9,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from events import AccountDocument, EngagementProfiled, PostScheduled
+from events import AccountChanged, AccountDocument, EngagementProfiled, PostScheduled
 from events.channels import channel_of
-from events.subjects import engagement_stream
+from events.subjects import account_stream, engagement_stream
 from services.gateway.previewing import Preview, preview
 from services.gateway.views import queue
 from services.gateway.views.fold import Views
 from services.gateway.views.view import unpacked
+from services.planning.rezoning import Keep
 from tests.scheduler.house import House, message
 from tests.scheduler.posts import ACME, LINKEDIN
 
 X = "acme.x"
 EVENINGS = {"linkedin": {"mon": ["19:00"], "wed": ["18:00", "19:00"]}, "x": {"tue": ["07:15"]}}
 WINDOWS: tuple[dict[str, Any], ...] = ({"days": [1, 4], "from": "06:00", "to": "08:00", "weight": 1.2},)
+KEEPS: tuple[Keep, ...] = ("wall_clock", "instant")
 CHANGES = (
     {"zone": "America/New_York"},
     {"zone": "Australia/Lord_Howe"},
@@ -54,7 +56,9 @@ async def queued(plan: list[tuple[str, int]], before: dict[str, Any], *, passed:
     return house
 
 
-async def previewed(house: House, connection: str, change: dict[str, Any], before: dict[str, Any]) -> Preview:
+async def previewed(
+    house: House, connection: str, change: dict[str, Any], before: dict[str, Any], keep: Keep = "wall_clock"
+) -> Preview:
     views = Views(house.store, None, clock=house.clock)
     await views.catch_up()
     rows = await views.rows(queue.table.select().where(queue.table.c.connection == connection))
@@ -63,7 +67,7 @@ async def previewed(house: House, connection: str, change: dict[str, Any], befor
         AccountDocument.model_validate({"id": ACME, "zone": "UTC", **each}) for each in (before, before | change)
     )
     return preview(connection, [unpacked(row.body) for row in rows], before=old, after=new, profile=profile,
-                   now=house.clock.now())  # fmt: skip
+                   now=house.clock.now(), keep=keep)  # fmt: skip
 
 
 async def slots(house: House, count: int) -> dict[str, tuple[str, str]]:
@@ -76,24 +80,28 @@ async def slots(house: House, count: int) -> dict[str, tuple[str, str]]:
     return found
 
 
-async def holds(plan: list[tuple[str, int]], before: dict[str, Any], change: dict[str, Any], passed: int) -> None:
+async def holds(
+    plan: list[tuple[str, int]], before: dict[str, Any], change: dict[str, Any], passed: int, keep: Keep
+) -> None:
     house = await queued(plan, before, passed=passed)
     there = await slots(house, len(plan))
     said: dict[str, tuple[str, str]] = {}
     for connection in (LINKEDIN, X):
-        found = await previewed(house, connection, change, before)
+        found = await previewed(house, connection, change, before, keep)
         assert len(found.moves) <= found.posts
         said |= {each.id: (connection, f"{each.after.local} {each.after.zone}") for each in found.moves}
     assert await slots(house, len(plan)) == there
-    await house.account(**(before | change))
+    document = AccountDocument.model_validate({"id": ACME, "zone": "UTC"} | before | change)
+    await house.say(account_stream(ACME), AccountChanged(document=document, keep=keep), account=ACME)
     await house.settle()
     assert await slots(house, len(plan)) == there | said
 
 
+@pytest.mark.parametrize("keep", KEEPS)
 @pytest.mark.parametrize("change", CHANGES)
-async def test_what_it_says_is_what_then_happens(change):
+async def test_what_it_says_is_what_then_happens(change, keep):
     plan = [("linkedin", 0)] * 9 + [("x", 0)] * 5 + [("linkedin", 2), ("linkedin", 3), ("x", 4), ("linkedin", 6)]
-    await holds(plan, {}, change, 0)
+    await holds(plan, {}, change, 0, keep)
 
 
 @given(
@@ -101,10 +109,11 @@ async def test_what_it_says_is_what_then_happens(change):
     before=some.sampled_from(({}, {"zone": "Europe/Berlin"}, CHANGES[2], CHANGES[4])),
     change=some.sampled_from(CHANGES),
     passed=some.integers(0, 60),
+    keep=some.sampled_from(KEEPS),
 )
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-async def test_whatever_is_queued(plan, before, change, passed):
-    await holds(plan, before, change, passed)
+async def test_whatever_is_queued(plan, before, change, passed, keep):
+    await holds(plan, before, change, passed, keep)
 
 
 async def test_what_concerns_no_slot_moves_nobody():

@@ -67,7 +67,7 @@ class House:
         self.store = before.store if before else BelledStore(MemoryStore(self.clock.now))
         self._ids = before._ids if before else itertools.count(1)
         self.service = app.build(Chassis(self.store, self.clock, self.new_id), edge=ByHand)
-        (edge,) = self.service.parts
+        *_, edge = self.service.parts
         assert isinstance(edge, ByHand)
         self.intake = edge.intake
 
