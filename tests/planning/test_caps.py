@@ -60,6 +60,26 @@ def test_s18_without_a_cap_of_its_own_an_account_has_the_channels():
     assert Week("acme.x").terms.cap.posts_max is None
 
 
+@pytest.mark.parametrize(
+    ("channel", "cap"),
+    [
+        (
+            "linkedin",
+            Cap(100, UTC_ZONE),
+        ),  # channels.md 1: ours, since no figure is published; its day ends at 00:00 UTC
+        ("youtube", Cap(6, LOS_ANGELES)),  # channels.md 6: an unverified channel; the quota's day is Pacific
+        ("instagram", Cap(100, UTC_ZONE, rolling=True)),  # channels.md 4: a moving window of 24 hours
+        ("tiktok", Cap(15, UTC_ZONE, rolling=True)),  # channels.md 5: about 15 in 24 hours, over all apps
+        ("x", Cap(None, UTC_ZONE)),  # channels.md 2, 3, 7, 8: none published; their calls are budgets
+        ("facebook", Cap(None, UTC_ZONE)),
+        ("pinterest", Cap(None, UTC_ZONE)),
+        ("blog", Cap(None, UTC_ZONE)),
+    ],
+)
+def test_s18_each_channels_cap_is_known_before_the_channel_says_so(channel, cap):
+    assert Week(f"acme.{channel}").terms.cap == cap
+
+
 def test_s17a_youtube_counts_its_days_in_pacific_time():
     """Six a day: 15:00 in Tokyo is still the day before in Los Angeles, so a Tokyo evening has the next six."""
     week = Week("acme.youtube", zone="Asia/Tokyo", spacing={"youtube": timedelta(minutes=10)})

@@ -16,6 +16,7 @@ from events import (
     ConnectionListed,
     Draft,
     Fact,
+    PostScheduled,
     Told,
 )
 from events.channels import account_of
@@ -160,6 +161,13 @@ class House:
 
     async def last(self, post: str = "spring-042", account: str = ACME) -> Any:
         return (await self.post(post, account))[-1]
+
+    async def decided(self, post: str = "spring-042", account: str = ACME) -> PostScheduled:
+        """The slot a post was given last, and why."""
+        return [fact for fact in await self.post(post, account) if isinstance(fact, PostScheduled)][-1]
+
+    async def slots(self, *posts: str) -> list[str]:
+        return [(await self.decided(post)).slot.local for post in posts]
 
     async def answer(self, ask: Told) -> Any:
         """The no to an ask, if there is one."""
