@@ -35,11 +35,14 @@ def set_account(
     mode: str | None = None,
     owner: str | None = None,
     file: Annotated[Path | None, typer.Option(help="a whole document as JSON; replaces what is there")] = None,
+    keep: Annotated[str | None, typer.Option(help="with --zone: wall_clock (as by default) or instant")] = None,
     preview: Annotated[bool, typer.Option("--preview", help="only show which posts it would move")] = False,
     version: str | None = None,
     output: Output = "text",
 ) -> None:
     """Create an account or change some of its choices; or see first what that would move."""
+    if file is not None and preview:
+        fail("--preview goes with single choices, not with --file; nothing was changed", 2)
     if file is not None:
         try:
             document = json.loads(file.read_text())
@@ -51,6 +54,8 @@ def set_account(
     given = {key: value for key, value in choices.items() if value is not None}
     if not given:
         fail("name at least one choice, such as --zone Europe/Berlin", 2)
+    if keep is not None:
+        given["keep"] = keep
     if preview:
         found = change("POST", f"/v1/accounts/{account}/preview", given)
         show(found if output == "json" else {"items": [_moving(each) for each in found["items"]]}, output,
@@ -59,7 +64,10 @@ def set_account(
         return
     known = any(item["id"] == account for item in get("/v1/accounts")["items"])
     method, body = ("PATCH", given) if known else ("PUT", {"id": account, **given})
-    show(change(method, f"/v1/accounts/{account}", body, version), output)
+    done = change(method, f"/v1/accounts/{account}", body, version)
+    show(done if output == "json" else {name: value for name, value in done.items() if name != "moved"}, output)
+    if moved := done.get("moved"):
+        say(moved["sentence"])
 
 
 def _moving(move: dict[str, Any]) -> dict[str, Any]:
@@ -69,10 +77,8 @@ def _moving(move: dict[str, Any]) -> dict[str, Any]:
 
 def moving(found: dict[str, Any]) -> str:
     """How many would move, and how many of them are not shown."""
-    moves = sum(each["moves"] for each in found["connections"])
-    posts = sum(each["posts"] for each in found["connections"])
-    more = f"; {found['more']} more are not shown" if found["more"] else ""
-    return f"{moves} of {posts} planned posts would move{more}; nothing was changed"
+    more = f" {found['more']} more are not shown." if found["more"] else ""
+    return f"{found['sentence']}{more} Nothing was changed."
 
 
 @app.command("forecast")

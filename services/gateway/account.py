@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -50,12 +50,13 @@ def evolve(state: Account, fact: Fact) -> Account:
 
 
 def change(
-    state: Account, *, by: Principal, account: str, document: AccountDocument, version: int, expected: str | None
-) -> Sequence[Fact]:
+    state: Account, *, by: Principal, account: str, document: AccountDocument, version: int, expected: str | None,
+    keep: Literal["wall_clock", "instant"] = "wall_clock",
+) -> Sequence[Fact]:  # fmt: skip
     """The document as it shall be from now on; the same document again says nothing."""
     authorized(by, account)
     fresh(version, expected)
-    return () if state.document == document else (AccountChanged(document=document),)
+    return () if state.document == document else (AccountChanged(document=document, keep=keep),)
 
 
 def merged(state: Account, *, by: Principal, account: str, patch: Mapping[str, Any]) -> AccountDocument:

@@ -95,4 +95,10 @@ def said(error: Any) -> str:
             return str(error["ctx"]["error"])
         case "string_pattern_mismatch" if "[0-5]" in error["msg"]:
             return "write a time as in 09:00"
+        case "time_delta_parsing" | "time_delta_type":
+            return "write a span of time as in PT30M"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return "has to be an object, in braces"
+        case "list_type" | "tuple_type":
+            return "has to be a list, in brackets"
     return str(error["msg"]).removeprefix("Value error, ")

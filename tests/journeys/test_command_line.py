@@ -69,6 +69,10 @@ async def test_accounts_and_their_channels(house):
     nowhere = await done(house, "account", "set", "acme", "--zone", "Berlin", code=1)
     assert (nowhere.out, "zone" in nowhere.err) == ("", True)
     assert "at least one choice" in (await done(house, "account", "set", "acme", code=2)).err
+    moved = await done(house, "account", "set", "acme", "--zone", "Asia/Tokyo", "--keep", "instant")
+    assert ("Nothing is planned that could move." in moved.err, "zone: Asia/Tokyo" in moved.out) == (True, True)
+    both = await done(house, "account", "set", "acme", "--file", "acme.json", "--preview", code=2)
+    assert "nothing was changed" in both.err
 
 
 async def test_the_week_ahead_and_the_windows_of_an_account(house):

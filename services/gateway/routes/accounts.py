@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Path
 from fastapi.responses import JSONResponse
+from pydantic import Field
 
 from events import AccountDocument, draft
 from events.envelope import About
@@ -16,15 +18,32 @@ from services.gateway import account
 from services.gateway.asking import Asked, Decided, Done
 from services.gateway.bodies import Ask, Door, answered
 from services.gateway.desk import Asker, Desk, allow
-from services.gateway.problems import not_found
+from services.gateway.foreseeing import foreseen
+from services.gateway.problems import Problem, Wrong, not_found
 
 Id = Annotated[str, Path(max_length=64)]
+KeepWord = Literal["wall_clock", "instant"]
+KEEP = """What a change of zone alone leaves to the slots that are to come: their wall clock (nine o'clock stays nine \
+o'clock), or their instant (they go out when they would have). It is no part of the document."""
+Patch = Annotated[
+    dict[str, Any],
+    Body(
+        description="Choices of the document, each instead of what is there; null takes one back to its default. "
+        'Beside them `keep`, `"wall_clock"` or `"instant"`: ' + KEEP.replace("What", "what", 1),
+        openapi_examples={
+            "another zone": {"value": {"zone": "America/New_York", "keep": "instant"}},
+            "times of its own": {"value": {"mode": "custom", "times": {"linkedin": {"mon": ["09:00", "17:30"]}}}},
+            "a smaller cap": {"value": {"caps": {"linkedin": {"posts_per_day_max": 3}}}},
+        },
+    ),
+]
 
 
 class Choices(AccountDocument):
     """The document as it is sent; the address says whose it is."""
 
     id: Name | None = None  # type: ignore[assignment]
+    keep: Annotated[KeepWord, Field(description=KEEP)] = "wall_clock"
 
 
 def accounts(desk: Desk) -> APIRouter:
@@ -38,38 +57,57 @@ def accounts(desk: Desk) -> APIRouter:
 
     @router.put("/{id}")
     async def put(id: Id, choices: Choices, asked: Ask) -> JSONResponse:
-        """The whole document; what it leaves out goes back to its default."""
-        given = choices.model_dump(exclude_unset=True, exclude_none=True)
+        """The whole document; what it leaves out goes back to its default. A new zone is answered with what `moved`."""
+        given = choices.model_dump(exclude_unset=True, exclude_none=True, exclude={"keep"})
 
         async def decide() -> Decided:
             state, version = await desk.store.fold(account_stream(id), account)
             account.authorized(asked.by, id)
             document = account.document_of(id, given)
-            return _changed(desk, asked, id, state, version, document)
+            return await _changed(desk, asked, state, version, document, choices.keep)
 
         return answered(await desk.asking.change(asked, decide))
 
     @router.patch("/{id}")
-    async def patch(id: Id, choices: Annotated[dict[str, Any], Body()], asked: Ask) -> JSONResponse:
-        """Merged over what is there (RFC 7396): null takes a choice back to its default."""
+    async def patch(id: Id, choices: Patch, asked: Ask) -> JSONResponse:
+        """Merged over what is there (RFC 7396): null takes a choice back to its default. See PUT for a new zone."""
 
         async def decide() -> Decided:
             state, version = await desk.store.fold(account_stream(id), account)
-            document = account.merged(state, by=asked.by, account=id, patch=choices)
-            return _changed(desk, asked, id, state, version, document)
+            keep, patch = keep_of(choices)
+            document = account.merged(state, by=asked.by, account=id, patch=patch)
+            return await _changed(desk, asked, state, version, document, keep)
 
         return answered(await desk.asking.change(asked, decide))
 
     return router
 
 
-def _changed(
-    desk: Desk, asked: Asked, id: str, state: account.Account, version: int, document: AccountDocument
+def keep_of(choices: Mapping[str, Any]) -> tuple[KeepWord, dict[str, Any]]:
+    """The choice that is no part of the document, and the rest."""
+    patch = dict(choices)
+    keep = patch.pop("keep", None) or "wall_clock"
+    if keep not in ("wall_clock", "instant"):
+        raise Problem(
+            "invalid", "keep: write wall_clock or instant", errors=[Wrong("keep", "write wall_clock or instant")]
+        )
+    return keep, patch
+
+
+async def _changed(
+    desk: Desk, asked: Asked, state: account.Account, version: int, document: AccountDocument, keep: KeepWord
 ) -> Decided:
-    facts = account.change(state, by=asked.by, account=id, document=document, version=version, expected=asked.expected)
+    """A change of zone is answered with what the scheduler moves now, as its own planner foresees it."""
+    id = document.id
+    facts = account.change(state, by=asked.by, account=id, document=document, version=version,
+                           expected=asked.expected, keep=keep)  # fmt: skip
     about = About(story="", actor=asked.by.name, happened_at=desk.now(), account=id)
     says = [Say(account_stream(id), version, draft(tuple(facts), about, asked.ids()))] if facts else []
-    return Decided(_shown(document, version + len(facts)), Append(says))
+    done = _shown(document, version + len(facts))
+    if facts and state.document is not None and state.document.zone != document.zone:
+        told = (await foreseen(desk, id, state, document, keep)).told()
+        done = Done({**done.body, "moved": {"keep": keep, **told}}, done.version)
+    return Decided(done, Append(says))
 
 
 def _shown(document: AccountDocument | None, version: int) -> Done:
