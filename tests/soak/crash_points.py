@@ -11,6 +11,7 @@ from random import Random
 
 from tests.simulation.crash_points import Point, all_points, deaths, first_of_each
 from tests.simulation.stories import STORIES
+from tests.soak.progress import counted
 from tests.soak.row import Row, Tried
 
 CHANNELS = ("linkedin", "x", "blog")
@@ -31,7 +32,7 @@ async def crash_points(folder: Path, size: int) -> Sequence[Tried]:
     parts = [points[at : at + AT_ONCE] for at in range(0, len(points), AT_ONCE)]
     if workers > 1:
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            broken = [each for part in pool.map(_broken, parts) for each in part]
+            broken = [each for part in counted(pool.map(_broken, parts), len(parts)) for each in part]
     else:
         broken = [each for part in parts for each in _broken(part)]
     places = {point.place for point in points}

@@ -10,12 +10,13 @@ from tests.simulation.promises import ANTECEDENTS
 from tests.simulation.promises.words import said
 from tests.simulation.report import Tally, play_all
 from tests.simulation.troubles import KINDS
+from tests.soak.progress import counted
 from tests.soak.row import Row, Tried
 
 
 async def fortnights(folder: Path, seeds: int) -> Sequence[Tried]:
     """`reached` is the rarest of what a promise asks for. What was never reached, or never struck, is a violation."""
-    tally = Tally().add(play_all(range(seeds), workers=os.cpu_count() or 1))
+    tally = Tally().add(counted(play_all(range(seeds), workers=os.cpu_count() or 1), seeds))
     broken = [f"seed {outcome.seed}: {breach}" for outcome in tally.failed for breach in outcome.breaches]
     asked: dict[str, list[str]] = {}
     for name in ANTECEDENTS:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.journeys.test_killed import FIRST_ACTION_S, MOMENTS, SEED, Kills, killed
+from tests.soak.progress import counted
 from tests.soak.row import Row, Tried
 
 
@@ -14,7 +15,7 @@ async def kills(folder: Path, size: int) -> Sequence[Tried]:
     houses = max(1, size // len(MOMENTS))
     found: list[Kills] = []
     broken: list[str] = []
-    for number in range(houses):
+    for number in counted(range(houses), houses):
         seed = SEED + number
         try:
             found.append(await killed(folder / f"house-{seed}", seed, MOMENTS))

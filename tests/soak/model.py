@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.simulation.model import faultless, modelled
 from tests.simulation.plan import Plan
 from tests.simulation.report import Tally, play_all
+from tests.soak.progress import counted
 from tests.soak.row import Row, Tried
 
 UNKNOWN_MAX = 0.001
@@ -31,7 +32,7 @@ MODELLED = ("killed", "paused for a while", "lost_answer", "outage_before", "out
 
 def _played(seeds: int, drawn: Callable[[int], Plan]) -> Tally:
     workers = os.cpu_count() or 1 if seeds > ALONE_MAX else 1
-    return Tally().add(play_all(range(seeds), workers=workers, drawn=drawn))
+    return Tally().add(counted(play_all(range(seeds), workers=workers, drawn=drawn), seeds))
 
 
 def _tried(when: str, tally: Tally, *, most: float, faults: int | None) -> list[Tried]:

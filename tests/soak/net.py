@@ -14,6 +14,7 @@ from typing import Any
 from tests.simulation.bugs import BUGS
 from tests.simulation.mutants.hunting import first_ten, hunt
 from tests.simulation.net import Caught, bug_caught, table
+from tests.soak.progress import counted
 from tests.soak.row import Row, Tried
 
 
@@ -27,7 +28,7 @@ async def mutants(folder: Path, seeds_max: int) -> Sequence[Tried]:
 
 def _caught(hunting: Callable[[Any], Caught], mistakes: Sequence[Any]) -> list[Caught]:
     with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=get_context("spawn")) as pool:
-        return list(pool.map(hunting, mistakes))
+        return list(counted(pool.map(hunting, mistakes), len(mistakes)))
 
 
 def _tried(promise: str, caught: Sequence[Caught]) -> Tried:

@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.simulation.plan import plan_of
 from tests.simulation.report import AT_A_TIME, calm, played
 from tests.simulation.restored import RestoredHouse
+from tests.soak.progress import counted
 from tests.soak.row import Row, Tried
 
 SIDE_BY_SIDE_FROM = 50
@@ -33,7 +34,7 @@ async def restores(folder: Path, seeds: int) -> Sequence[Tried]:
         outcomes = [lose(seed) for seed in range(seeds)]
     else:
         with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=get_context("spawn")) as pool:
-            outcomes = list(pool.map(lose, range(seeds), chunksize=AT_A_TIME))
+            outcomes = list(counted(pool.map(lose, range(seeds), chunksize=AT_A_TIME), seeds))
     broken = [each for _, _, wrong in outcomes for each in wrong]
     endless = [each for each in broken if "quarantine" in each]
     return [
