@@ -17,7 +17,7 @@ from services.chassis.store import Append, Say, Store
 from services.planning import posting_day
 from services.planning.plan import LEAD, Look, Missed, Open, Planned, Wish, instants, plan
 from services.planning.posting_day import Day, Freed, day_of, refused
-from services.planning.rezoning import Keep, kept
+from services.planning.rezoning import Keep, kept, off, resolved
 from services.planning.terms import ONE_DAY
 from services.scheduler.ledger import Ledger
 from services.scheduler.post import Place
@@ -91,12 +91,12 @@ class Desk:
                     answer = await self._days(days)
 
     async def restore(self, place: Place, reason: str) -> Planned | Missed:
-        """The very slot a post had before, if it is still free; else as for any other."""
-        if place.wish.exactly_at is None and place.slot.at >= self.now + LEAD:
-            days = self.terms.days_with(place.slot.at, place.slot.at)
-            taken = instants(await self._days(days))
-            if refused(place.slot.at, taken, self.terms.cap) is None:
-                return Planned(place.slot, Why(mode=self.terms.mode, reason=reason))
+        """The very slot a post had before, by the zone of now, if it is still free; else as for any other."""
+        slot = resolved(place.slot, self.terms, "wall_clock") if off(place.slot, self.terms) else place.slot
+        if place.wish.exactly_at is None and slot.at >= max(self.now + LEAD, place.wish.not_before or self.now):
+            taken = instants(await self._days(self.terms.days_with(slot.at, slot.at)))
+            if refused(slot.at, taken, self.terms.cap) is None:
+                return Planned(slot, Why(mode=self.terms.mode, reason=reason))
         return await self.plan(place.wish, reason)
 
     async def take(self, name: str, planned: Planned, about: About) -> None:

@@ -50,6 +50,8 @@ ENDED = ("published", *FAILED, "cancelled", "rejected")
 NOTHING, ANY_TIME = Content(text=""), Wish()
 AT_ONCE = "at once"
 """The mode of a slot that a retry takes: this very moment, but no promise to keep to it, unlike *exactly at*."""
+MOVED, UNDONE = "moved", "undone"
+"""The reasons of a slot that a person has asked for (S25); whatever else moves a post is nothing to undo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Place:
 class State:
     """`round` is the last one begun, `tries` those used up; `fault` is why it failed or came back.
 
-    `place` is the slot it has or last had, `before` the one it had before it was moved.
+    `place` is the slot it has or last had, `before` the one it had before a person moved it.
     """
 
     phase: Phase = "unknown"
@@ -104,7 +106,7 @@ def evolve(state: State, fact: Fact) -> State:
             exactly = fact.slot.at if fact.why.mode == "exactly" else None
             place = Place(fact.slot, Wish(fact.not_before, exactly))
             return replace(_anew(state), phase="scheduled", connection=fact.connection, place=place, wish=place.wish,
-                           before=state.place)  # fmt: skip
+                           before=_before(state, fact))  # fmt: skip
         case PostHeld():
             return replace(_anew(state), phase="held", connection=fact.connection, fault=fact.reason)
         case PostMissed():
@@ -126,6 +128,14 @@ def _anew(state: State) -> State:
     if state.phase not in FAILED:
         return state
     return replace(state, tries=0, look_first=state.attempts > 0, fault="")
+
+
+def _before(state: State, fact: PostScheduled) -> Place | None:
+    """A cancel that is undone leaves a move before it to be undone; a move that is undone leaves nothing."""
+    reason = fact.why.reason.partition(";")[0]
+    if reason == MOVED:
+        return state.place
+    return None if reason == UNDONE and state.phase != "cancelled" else state.before
 
 
 def _delivered(state: State, fact: Fact) -> State:

@@ -113,7 +113,7 @@ class Seat:
         """To another time; when that cannot be had, the post stays where it is."""
         lifted = await self._desk.lift(self._case.name, self._case.state.place)
         wish = Wish(ask.not_before, ask.at)
-        return await self._place_or_stay(await self._desk.plan(wish, "moved"), wish, lifted)
+        return await self._place_or_stay(await self._desk.plan(wish, post.MOVED), wish, lifted)
 
     async def _restored(self) -> No | None:
         """Cancelled: where it stood; moved: where it stood before."""
@@ -121,7 +121,7 @@ class Seat:
         lifted = await desk.lift(self._case.name, state.place)
         place = state.place if state.phase == "cancelled" else state.before
         wish = place.wish if place else state.wish
-        planned = await (desk.restore(place, "undone") if place else desk.plan(wish, "undone"))
+        planned = await (desk.restore(place, post.UNDONE) if place else desk.plan(wish, post.UNDONE))
         return await self._place_or_stay(planned, wish, lifted)
 
     async def _place_or_stay(self, planned: Planned | Missed, wish: Wish, lifted: SlotTaken | None) -> No | None:

@@ -35,9 +35,11 @@ def taken_in(content: Content = CONTENT, **more: Any) -> PostTakenIn:
                        content_hash=hash_of(content), **more)  # fmt: skip
 
 
-def scheduled(at: datetime = TEN, *, mode: str = "best_practice", not_before: datetime | None = None) -> PostScheduled:
+def scheduled(
+    at: datetime = TEN, *, mode: str = "best_practice", not_before: datetime | None = None, reason: str = "planned"
+) -> PostScheduled:
     slot = Slot(at=at, local=at.strftime("%Y-%m-%dT%H:%M"), zone="UTC")
-    return PostScheduled(connection=LINKEDIN, slot=slot, why=Why(mode=mode), not_before=not_before)
+    return PostScheduled(connection=LINKEDIN, slot=slot, why=Why(mode=mode, reason=reason), not_before=not_before)
 
 
 def due(

@@ -142,8 +142,9 @@ def test_nobody_plans_further_ahead_than_five_years():
 
 def test_undo_is_for_what_was_moved_or_cancelled():
     assert code(UNDO, *QUEUED) == "nothing_to_undo"
-    assert code(UNDO, *QUEUED, scheduled(TEN + HOUR)) is None
-    assert code(UNDO, *QUEUED, scheduled(TEN + HOUR), due()) == "nothing_to_undo"
+    assert code(UNDO, *QUEUED, scheduled(TEN + HOUR)) == "nothing_to_undo"
+    assert code(UNDO, *QUEUED, scheduled(TEN + HOUR, reason="moved")) is None
+    assert code(UNDO, *QUEUED, scheduled(TEN + HOUR, reason="moved"), due()) == "nothing_to_undo"
 
 
 def test_every_no_names_the_mend():

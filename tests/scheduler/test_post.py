@@ -254,9 +254,11 @@ class TestPlaces:
         assert state(taken_in(), scheduled(mode=post.AT_ONCE)).wish == Wish()
 
     def test_where_it_stood_before_a_move_is_remembered(self):
-        moved = state(taken_in(), scheduled(TEN), scheduled(TEN + HOUR))
-        assert moved.before is not None
-        assert moved.before.slot.at == TEN
+        facts = taken_in(), scheduled(TEN), scheduled(TEN + HOUR, reason="moved; 10:00 could not be had")
+        for moved in (state(*facts), state(*facts, scheduled(TEN + 24 * HOUR, reason="replanned"))):
+            assert moved.before is not None
+            assert moved.before.slot.at == TEN
+        assert state(*facts, scheduled(TEN, reason="undone")).before is None
 
     def test_late_is_counted_from_the_slot(self):
         there = state(taken_in(), scheduled())
