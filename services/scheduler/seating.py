@@ -48,6 +48,16 @@ class Seat:
         self._row = row
         self._after: list[Write] = [served(row), wait_no_more(case.story)]
         self._said: list[Fact] = []
+        self._lifted: SlotTaken | None = None
+
+    async def let_go(self) -> None:
+        """Before anybody of a batch is planned: a slot that is given up in any case is in nobody's way (S14, S20)."""
+        state, ask = self._case.state, self._cause.fact
+        given_back = state.phase in GIVEN_BACK and state.phase != "taken_in"
+        leaves = given_back or (state.phase == "returned" and self._case.approved)
+        late = state.phase == "scheduled" and post.late(state, now=self._desk.now, tolerance=self._desk.terms.tolerance)
+        if (leaves or late) and not isinstance(ask, RetryAsked | RescheduleAsked | UndoAsked):
+            self._lifted = await self._lift()
 
     async def serve(self) -> None:
         """An ask for a slot is answered; without one, or after a no, the post's own state says what it needs."""
@@ -55,6 +65,7 @@ class Seat:
         if not isinstance(ask, RetryAsked | RescheduleAsked | UndoAsked) or not await self._granted(ask):
             await self._by_state()
         case, desk = self._case, self._desk
+        desk.put_back(self._lifted)
         desk.still |= case.still
         if self._said:
             desk.says.append(case.say(self._said, at=desk.now, new_id=desk.new_id, cause=self._cause))
@@ -62,6 +73,10 @@ class Seat:
             desk.still[post_stream(case.story)] = case.post_version
         desk.rows += consequences(case.story, case.state, self._said, now=desk.now)
         desk.rows += self._after
+
+    async def _lift(self) -> SlotTaken | None:
+        lifted, self._lifted = self._lifted, None
+        return lifted or await self._desk.lift(self._case.name, self._case.state.place)
 
     async def _granted(self, ask: RetryAsked | RescheduleAsked | UndoAsked) -> bool:
         case, now = self._case, self._desk.now
@@ -101,7 +116,7 @@ class Seat:
     async def _plan_again(self) -> None:
         """By its own wish, once more; *exactly at* may be missed by now."""
         case, desk = self._case, self._desk
-        lifted = await desk.lift(case.name, case.state.place)
+        lifted = await self._lift()
         planned = await desk.plan(case.state.wish, REASONS[case.state.phase])
         desk.free(lifted, "moved", self._about)
         if isinstance(planned, Missed):
@@ -111,14 +126,14 @@ class Seat:
 
     async def _moved(self, ask: RescheduleAsked) -> No | None:
         """To another time; when that cannot be had, the post stays where it is."""
-        lifted = await self._desk.lift(self._case.name, self._case.state.place)
+        lifted = await self._lift()
         wish = Wish(ask.not_before, ask.at)
         return await self._place_or_stay(await self._desk.plan(wish, post.MOVED), wish, lifted)
 
     async def _restored(self) -> No | None:
         """Cancelled: where it stood; moved: where it stood before."""
         desk, state = self._desk, self._case.state
-        lifted = await desk.lift(self._case.name, state.place)
+        lifted = await self._lift()
         place = state.place if state.phase == "cancelled" else state.before
         wish = place.wish if place else state.wish
         planned = await (desk.restore(place, post.UNDONE) if place else desk.plan(wish, post.UNDONE))
@@ -142,7 +157,7 @@ class Seat:
             await self._give_back()
             self._hold()
             return
-        desk.free(await desk.lift(case.name, case.state.place), "moved", self._about)
+        desk.free(await self._lift(), "moved", self._about)
         planned = await desk.plan(Wish(exactly_at=desk.now), "retry")
         if isinstance(planned, Planned):
             at_once = planned.why.model_copy(update={"mode": post.AT_ONCE})
@@ -168,7 +183,7 @@ class Seat:
         )  # fmt: skip
 
     async def _give_back(self) -> None:
-        lifted = await self._desk.lift(self._case.name, self._case.state.place)
+        lifted = await self._lift()
         self._desk.free(lifted, GIVEN_BACK.get(self._case.state.phase, "returned"), self._about)
 
 

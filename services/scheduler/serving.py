@@ -91,13 +91,18 @@ class Serving:
             cases = await asyncio.gather(*(read_case(self._store, str(row["story"])) for row in rows))
             # Whoever is not waiting any more was served elsewhere before we looked; served after, the guards will tell.
             waiting = await self._store.pick(at_the_desk(name))
+            seats = []
             for row, case in zip(rows, cases, strict=True):
                 if row not in waiting:
                     continue
                 if case is None:
                     desk.rows.append(served(row))
                 else:
-                    await Seat(desk, row, case, await self._cause_of(row) or case.last).serve()
+                    seats.append(Seat(desk, row, case, await self._cause_of(row) or case.last))
+            for seat in seats:
+                await seat.let_go()
+            for seat in seats:
+                await seat.serve()
             await self._store.append(desk.append())
 
     async def _set_aside(self, name: str, row: Row, broken: Exception) -> None:

@@ -149,6 +149,21 @@ class TestS20Late:
         assert await house.slots("one", "two", "three") == ["2026-11-25T09:00", "2026-11-25T09:30", "2026-11-26T09:00"]
         assert await house.said(PostDue) == []
 
+    async def test_s20_late_posts_keep_their_order_though_their_own_slots_had_filled_the_cap(self, house):
+        """Given three a day and four late posts, the last of them today's, when the house is back, then it is the last.
+
+        Its old slot may not stand in the way of those before it, only to be given back when its turn comes.
+        """
+        times = {"linkedin": {"mon": ["12:30", "18:15", "23:45"], "tue": ["03:30", "08:00", "12:30", "18:15"]}}
+        await house.account(mode="custom", times=times, caps={"linkedin": {"posts_per_day_max": 3}})
+        await house.send(*named("one", "two", "three", "four"))
+        assert await house.slots("three", "four") == ["2026-11-23T23:45", "2026-11-24T03:30"]
+        house.clock.step_to(MONDAY + 22 * HOUR)
+        await house.settle()
+        assert await house.slots("one", "two", "three", "four") == [
+            "2026-11-24T08:00", "2026-11-24T12:30", "2026-11-24T18:15", "2026-11-30T12:30",
+        ]  # fmt: skip
+
     async def test_s20_it_is_counted_from_the_slot_also_after_a_wait(self, house):
         """Given a post that waited for its lane too long, when the publisher gives it back, then it has a new slot."""
         await house.send(message())
