@@ -41,10 +41,10 @@ async def connections(desk: Desk, names: Sequence[str] | None, *, forecast: bool
     now = desk.now()
 
     def ask(db: Connection) -> list[Document]:
-        known = _known(db, names)
-        held = {row[0]: row[1] for row in db.execute(question.held([each.id for each in known]))}
+        there = known(db, names)
+        held = {row[0]: row[1] for row in db.execute(question.held([each.id for each in there]))}
         found = []
-        for each in known:
+        for each in there:
             shown = showing.connection(each.document, held=held.get(each.id, 0), posts=_posts(db, each, now))
             found.append(shown | ({"forecast": _forecast(db, each, now)} if forecast else {}))
         return found
@@ -53,19 +53,20 @@ async def connections(desk: Desk, names: Sequence[str] | None, *, forecast: bool
     return [each | {"budget": await budget(desk, each["id"])} for each in found]
 
 
-def _known(db: Connection, names: Sequence[str] | None) -> list[Known]:
+def known(db: Connection, names: Sequence[str] | None) -> list[Known]:
+    """The connections of these accounts, or of all."""
     found = [unpacked(row.body) for row in db.execute(channels.select_connections(names))]
     owners = sorted({each["account"] for each in found})
     rows = db.execute(accounts.table.select().where(accounts.table.c.key.in_(owners)))
     choices = {row.key: unpacked(row.body)["document"] for row in rows}
     rows = db.execute(learning.table.select().where(learning.table.c.key.in_([each["id"] for each in found])))
     profiles = {row.key: learning.profile_of(unpacked(row.body)) for row in rows}
-    known = []
+    there = []
     for each in found:
         own = choices.get(each["account"])
         document = AccountDocument.model_validate(own) if own else AccountDocument(id=each["account"], zone="UTC")
-        known.append(Known(each, terms_of(each["id"], document, profiles.get(each["id"]))))
-    return known
+        there.append(Known(each, terms_of(each["id"], document, profiles.get(each["id"]))))
+    return there
 
 
 def _posts(db: Connection, known: Known, now: datetime) -> Document:

@@ -102,6 +102,12 @@ def said(text: str) -> Response:
     return HTMLResponse(TEMPLATES.get_template("_said.html").render(good=True, text=text), 200, HEADERS)
 
 
+def told(text: str, *, undo: str | None, post: str) -> Response:
+    """The same, with the way back beside it; it stays until somebody has read it."""
+    html = TEMPLATES.get_template("_moved.html").render(text=text, undo=undo, post=post)
+    return HTMLResponse(html, 200, HEADERS)
+
+
 class Static:
     """The files beside the templates, read once: nothing else can be asked for."""
 

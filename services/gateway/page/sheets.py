@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -15,13 +15,12 @@ from services.gateway import allowances, reading
 from services.gateway.desk import Desk
 from services.gateway.page.rendering import excerpt, moment
 from services.gateway.principal import Principal
-from services.gateway.views import accounts, approvals, question, queue
+from services.gateway.views import accounts, approvals, queue
 from services.gateway.views.question import Question
 from services.gateway.views.turns import section
 from services.gateway.views.view import Document, unpacked
 
 ROWS: Final = 50
-WEEK_MAX: Final = 1000
 OPEN: Final = ("limited", "retrying")
 """Reasons under *scheduled* with no attempt open: such a post may still be changed (S28)."""
 
@@ -136,29 +135,7 @@ def _by_day(facts: Sequence[Document], zone: str) -> list[tuple[str, list[Docume
     return [(day, list(group)) for day, group in groupby(told, key=lambda fact: fact["day"])]
 
 
-# The week.
-
-
-async def week_sheet(desk: Desk, by: Principal, asked: Question, monday: date) -> dict[str, Any]:
-    """Seven days, each post on the date its own account's wall shows; and whatever has no slot."""
-    known = await known_accounts(desk, by)
-    since = datetime.combine(monday, time(), UTC)
-    span = replace(asked, since=since - timedelta(days=1), until=since + timedelta(days=8))
-    await desk.views.fresh()
-    documents = await desk.views.documents(question.by_time(span, limit=WEEK_MAX))
-    rows = await lines(desk, documents, zones(known))
-    days = [monday + timedelta(days=number) for number in range(7)]
-    without = await desk.views.documents(question.page(replace(asked, order="turn", status="pending"), after=None,
-                                                       limit=ROWS))  # fmt: skip
-    return {
-        "days": [{"date": each, "posts": [row for row in rows if row["date"] == each.isoformat()]} for each in days],
-        "today": desk.now().date(),
-        "monday": monday,
-        "before": monday - timedelta(days=7),
-        "after": monday + timedelta(days=7),
-        "without": await lines(desk, without[:ROWS], zones(known)),
-        "accounts": list(known),
-    }
+# The week; what it shows is gathered in `board.py`.
 
 
 def monday_of(text: str | None, now: datetime) -> date:

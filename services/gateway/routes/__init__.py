@@ -21,6 +21,7 @@ from services.gateway.routes.learned import learned
 from services.gateway.routes.login import login
 from services.gateway.routes.page import page
 from services.gateway.routes.page_actions import page_actions
+from services.gateway.routes.page_moves import page_moves
 from services.gateway.routes.parked import parked
 from services.gateway.routes.posts import posts
 from services.gateway.routes.preview import previews
@@ -30,6 +31,6 @@ from services.gateway.routes.replays import replays
 ROUTERS: tuple[Callable[[Desk], APIRouter], ...] = (
     health, docs, login, posts, bulk, asks, learned, accounts, previews, connecting, callback, parked, redrive, replays,
     keys, house, events, page,
-    page_actions,
+    page_moves, page_actions,
 )  # fmt: skip
 """In this order: where two could answer an address, the first does."""

@@ -66,13 +66,17 @@ def bulk(desk: Desk) -> APIRouter:
     @router.post("/bulks/{id}/undo")
     async def undo(id: str, asked: Ask) -> JSONResponse:
         """Restores what is still unsent."""
-        allow(asked.by, "queue")
-        there = await desk.store.read(f"asking-{id}") if BULK.fullmatch(id) else []
-        if not there or not all(asked.by.sees(account_of(each.story)) for each in there):
-            raise not_found()
-        return await outcomes(desk, asked, [await taken_back(desk, asked, id, each) for each in there])
+        return await undone(desk, asked, id)
 
     return router
+
+
+async def undone(desk: Desk, asked: Asked, id: str) -> JSONResponse:
+    allow(asked.by, "queue")
+    there = await desk.store.read(f"asking-{id}") if BULK.fullmatch(id) else []
+    if not there or not all(asked.by.sees(account_of(each.story)) for each in there):
+        raise not_found()
+    return await outcomes(desk, asked, [await taken_back(desk, asked, id, each) for each in there])
 
 
 async def taken_back(desk: Desk, asked: Asked, id: str, ask: Told) -> Item:

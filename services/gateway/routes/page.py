@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from services.gateway import reading
 from services.gateway.desk import Desk, allow
-from services.gateway.page import sheets
+from services.gateway.page import board, sheets
 from services.gateway.page.rendering import Static, refused, sheet, to_login
 from services.gateway.principal import Principal
 from services.gateway.problems import Problem, invalid, not_found
@@ -97,9 +97,9 @@ def page(desk: Desk) -> APIRouter:
     async def week(request: Request, by: Visitor) -> Response:
         filters = filters_of(request)
         monday = sheets.monday_of(filters.since, desk.now())
-        found = await sheets.week_sheet(desk, by, filters.model_copy(update={"since": None}).question(by), monday)
+        found = await board.week(desk, by, filters.model_copy(update={"since": None}).question(by), monday)
         link = linking(filters, "account", "channel")
-        return await shown(request, by, "week.html", filters=filters, link=link, **found)
+        return await shown(request, by, "week.html", filters=filters, link=link, may=by.may("queue"), **found)
 
     @router.get("/posts/{id}")
     async def post(request: Request, id: Id, by: Visitor) -> Response:

@@ -1,4 +1,7 @@
-"""What people do on the page: the same asks as the API's, sent by a form and answered in a sentence."""
+"""What people do on the page: the same asks as the API's, sent by a form and answered in a sentence.
+
+Moving a post, and taking that back, stand in `page_moves.py`.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,11 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import ValidationError
 
-from events.channels import account_of
-from services.gateway import reading
 from services.gateway.asking import Asked
 from services.gateway.desk import Desk
-from services.gateway.page import sheets
 from services.gateway.page.rendering import HEADERS, is_part, said, sheet
 from services.gateway.problems import Problem, invalid, not_found
-from services.gateway.routes.asks import Edit, Move, Reason, Settle, cancelled, edited, rescheduled, retried, settled
+from services.gateway.routes.asks import Edit, Reason, Settle, cancelled, edited, retried, settled
 from services.gateway.routes.connecting import BlogKey, authorize_url, blog_connected, named
 from services.gateway.routes.page import Id, Sheet, Visitor
 from services.gateway.routes.redrive import Redrive, redriven
@@ -59,13 +59,6 @@ async def _cancel(desk: Desk, asked: Asked, id: str, form: Form) -> JSONResponse
     return await cancelled(desk, asked, id, of(Reason, {"reason": reason} if reason else {}))
 
 
-async def _reschedule(desk: Desk, asked: Asked, id: str, form: Form) -> JSONResponse:
-    """What was typed is a time on the wall of the account."""
-    choices = (await reading.account(desk, asked.by, account_of(id)))["document"]
-    name = "at" if form.get("how") == "at" else "not_before"
-    return await rescheduled(desk, asked, id, of(Move, {name: sheets.instant_in(form.get("at", ""), choices["zone"])}))
-
-
 async def _edit(desk: Desk, asked: Asked, id: str, form: Form) -> JSONResponse:
     """An emptied title or link is taken away; a form that has no title says nothing about it."""
     given: dict[str, Any] = {name: form[name] or None for name in ("title", "link") if name in form}
@@ -81,7 +74,6 @@ async def _settle(desk: Desk, asked: Asked, id: str, form: Form) -> JSONResponse
 ACTS: Mapping[str, tuple[Act, str]] = {
     "retry": (_retry, "It is tried again."),
     "cancel": (_cancel, "It is cancelled."),
-    "reschedule": (_reschedule, "It was moved."),
     "edit": (_edit, "The changes are saved."),
     "settle": (_settle, "It is settled."),
 }

@@ -10,7 +10,7 @@ let ringing = 0, missed = false, fading = 0, acted = false;
 
 function busy() {
   // Whoever is filling something in is left alone until it is sent or closed.
-  return document.querySelector("main details.act[open]") !== null || document.activeElement?.matches("main input:not([type=date]), main textarea");
+  return document.querySelector("main details.act[open], dialog[open], .moving") !== null || document.activeElement?.matches("main input:not([type=date]), main textarea");
 }
 
 function ring() {
@@ -36,6 +36,8 @@ document.addEventListener("htmx:before:swap", (event) => {
 });
 
 document.addEventListener("toggle", () => missed && ring(), true);
+document.addEventListener("close", () => missed && ring(), true);
+document.addEventListener("dragend", () => missed && ring());
 document.addEventListener("focusout", () => missed && ring());
 document.addEventListener("focusin", (event) => { acted = acted && event.target.id === "name"; });
 
@@ -52,7 +54,8 @@ document.addEventListener("htmx:after:swap", (event) => {
   if (event.detail.ctx?.target === said) {
     // What was said goes by itself; what was done closes its form, and the sheet looks again.
     clearTimeout(fading);
-    fading = setTimeout(() => said.replaceChildren(), saidFor);
+    // What can be taken back stays until it is read.
+    if (!said.querySelector(".undo")) fading = setTimeout(() => said.replaceChildren(), saidFor);
     if (said.querySelector(".good")) {
       acted = true;
       document.querySelectorAll("main details.act[open]").forEach((each) => { each.open = false; });
