@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import time
 
 import orjson
 import pytest
 
 from events import PostTakenIn
 from events.subjects import POST_APPROVED, POST_RETURNED, PRODUCTION
+from services.chassis.pull import OPEN_S
 from services.chassis.store import StoreError
 from services.chassis.topology import SCHEDULER
 from services.scheduler import edge as edges
@@ -67,7 +69,7 @@ async def test_a_lone_message_does_not_wait_for_company(nats, js, door):
         started = asyncio.get_running_loop().time()
         await approve(js, b"one")
         await until(lambda: door.taken, what="it is taken in")
-        assert door.calls[0][0] - started < 0.5
+        assert door.calls[0][0] - started < OPEN_S / 2
 
 
 async def test_nothing_is_acknowledged_before_it_was_taken_in(nats, js, door):
@@ -207,10 +209,10 @@ async def test_while_the_broker_is_away_the_house_goes_on_and_readiness_says_why
         await working(edge)
         await nats.stop()
         await until(lambda: edge.trouble, what="the edge has noticed")
-        started = asyncio.get_running_loop().time()
+        started = time.thread_time()
         for _ in range(1000):
             await asyncio.sleep(0)  # others have their turn
-        assert asyncio.get_running_loop().time() - started < 1
+        assert time.thread_time() - started < 1  # and it rests meanwhile: of this thread's own time, whoever else works
         assert await edge.in_flight() == "PRODUCTION out of reach"
         await nats.start()
         await working(edge)
