@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from services.gateway import allowances, reading
+from services.gateway import reading
 from services.gateway.desk import Desk
 from services.gateway.page.rendering import excerpt, moment
 from services.gateway.principal import Principal
@@ -156,30 +156,3 @@ def instant_in(wall: str, zone: str) -> datetime:
         return datetime.fromisoformat(wall).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise reading.wrong("at", "choose a date and a time") from None
-
-
-# Channels.
-
-
-async def channels_sheet(desk: Desk, by: Principal) -> dict[str, Any]:
-    """Every account with its connections, and the channels it could still connect."""
-    await desk.views.fresh()
-    known = await known_accounts(desk, by)
-    found = await allowances.connections(desk, list(known) if by.accounts is not None else None)
-    by_account: dict[str, list[Document]] = {name: [] for name in known}
-    for each in found:
-        by_account.setdefault(each["account"], []).append(each)
-    spoken = desk.grants.channels
-    return {
-        "accounts": [
-            {
-                "id": name,
-                "document": document,
-                "connections": by_account[name],
-                "open": [each for each in spoken if each not in {own["channel"] for own in by_account[name]}],
-            }
-            for name, document in known.items()
-        ],
-        "may_connect": by.may("connect"),
-        "now": desk.now(),
-    }

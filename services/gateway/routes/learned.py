@@ -84,10 +84,7 @@ def learned(desk: Desk) -> APIRouter:
     async def windows(id: Id, by: Asker) -> dict[str, Any]:
         """The times on offer, connection by connection, in the mode that takes effect, with what it rests on (S13)."""
         found = await reading.account(desk, by, id)
-        document = AccountDocument.model_validate(found["document"])
-        known = {each["connection"]: each for each in await desk.views.documents(learning.profiles(id))}
-        return {"items": [offered(name, document, known.get(name)) for name in found["connections"]],
-                "next_cursor": None}  # fmt: skip
+        return {"items": await on_offer(desk, found), "next_cursor": None}
 
     @router.get("/{id}/insights")
     async def insights(id: Id, by: Asker, span: Annotated[Span, Query()]) -> Response:
@@ -103,6 +100,13 @@ def learned(desk: Desk) -> APIRouter:
         return JSONResponse(found | {"windows": [{**each, "kind": None} for each in profiles]})
 
     return router
+
+
+async def on_offer(desk: Desk, found: Document) -> list[dict[str, Any]]:
+    """Each connection of an account as the views have it."""
+    document = AccountDocument.model_validate(found["document"])
+    known = {each["connection"]: each for each in await desk.views.documents(learning.profiles(document.id))}
+    return [offered(name, document, known.get(name)) for name in found["connections"]]
 
 
 def offered(name: str, document: AccountDocument, profile: Document | None) -> dict[str, Any]:

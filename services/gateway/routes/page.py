@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from services.gateway import reading
 from services.gateway.desk import Desk, allow
 from services.gateway.page import board, sheets
+from services.gateway.page import channels as channels_sheet
 from services.gateway.page.rendering import Static, refused, sheet, to_login
 from services.gateway.principal import Principal
 from services.gateway.problems import Problem, invalid, not_found
@@ -109,7 +110,7 @@ def page(desk: Desk) -> APIRouter:
     async def channels(request: Request, by: Visitor) -> Response:
         allow(by, "read")
         return await shown(request, by, "channels.html", spoken=desk.grants.channels,
-                           **await sheets.channels_sheet(desk, by))  # fmt: skip
+                           **await channels_sheet.sheet(desk, by))  # fmt: skip
 
     @router.get("/parked")
     async def parked(request: Request, by: Visitor) -> Response:

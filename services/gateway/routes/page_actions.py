@@ -25,7 +25,7 @@ from services.gateway.routes.redrive import Redrive, redriven
 
 Form = Mapping[str, str]
 Act = Callable[[Desk, Asked, str, Form], Awaitable[JSONResponse]]
-FIELDS_MAX = 32
+FIELDS_MAX = 128
 
 
 async def form_of(request: Request) -> Form:

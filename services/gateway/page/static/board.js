@@ -83,8 +83,9 @@ document.addEventListener("htmx:after:swap", (event) => {
   const bad = told.querySelector(".bad"), undo = told.querySelector(".undo");
   if (undo) board.moved = undo.form.elements.post.value;
   if (bad && dialog.open) dialog.querySelector(".answer")?.replaceChildren(bad);
-  if (!bad && dialog.open) {
-    // Whoever moved it by the dialog stands at its way back; a mouse stays where it is.
+  const dropped = event.detail.ctx?.sourceElement?.id === "drop";
+  if (!bad && (dialog.open || (undo && !dropped))) {
+    // Whoever moved it by a form stands at its way back now; a mouse stays where it is.
     dialog.close();
     (undo ?? document.getElementById(`move-${board.moved}`))?.focus();
   } else if (!bad && !undo && document.activeElement === document.body) {

@@ -1,0 +1,77 @@
+"""What the page says a reconnect releases is what the scheduler then releases, to the slot (S10)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from events import PostMissed, PostScheduled
+from services.gateway import allowances
+from services.gateway.page import channels
+from services.gateway.releasing import released, wish_of
+from services.gateway.views import queue
+from services.gateway.views.fold import Views
+from services.gateway.views.view import unpacked
+from tests.gateway.test_page import look, signed_in
+from tests.gateway.weeks import week as week
+from tests.scheduler.house import House, message
+from tests.scheduler.posts import LINKEDIN, MONDAY
+
+CAP = {"caps": {"linkedin": {"posts_per_day_max": 2}}}
+
+
+async def told_and_done(choices: dict, wishes: list[dict], hours: int) -> tuple[list, list]:
+    """The plan that was shown while the channel was gone, and the slots after it came back."""
+    house = House()
+    await house.account(zone="Europe/Berlin", **choices)
+    await house.connect(LINKEDIN)
+    await house.settle()
+    names = [f"post-{number:02}" for number in range(len(wishes))]
+    await house.send(*(message(name, **wish) for name, wish in zip(names, wishes, strict=True)))
+    await house.disconnect()
+    await house.until(MONDAY + timedelta(hours=hours))
+    views = Views(house.store, None, clock=house.clock)
+    await views.catch_up()
+    [known] = await views.together(lambda db: allowances.known(db, ["acme"]))
+    documents = [unpacked(row.body) for row in await views.rows(queue.table.select())]
+    held = [each for each in documents if each["reason"] == "held"]
+    now = house.clock.now()
+    taken = await views.together(
+        lambda db: channels.taken_between(db, ["acme"], now - timedelta(days=2), now + timedelta(days=60))
+    )
+    plan = released(held, taken[LINKEDIN], known.terms, now=now, most=100)
+    await house.connect(LINKEDIN)
+    await house.settle()
+    done = []
+    for each in plan:
+        told = await house.post(each.document["post"])
+        last = next(fact for fact in reversed(told) if isinstance(fact, PostScheduled | PostMissed))
+        done.append((each.document["id"], last.slot if isinstance(last, PostScheduled) else None))
+    return [(each.document["id"], each.slot) for each in plan], done
+
+
+@pytest.mark.parametrize("hours", [3, 30, 80])
+@pytest.mark.parametrize("choices", [{}, CAP, {"mode": "custom", "times": {"linkedin": {"tue": ["09:00", "09:05"]}}}])
+async def test_what_is_shown_is_what_is_released(choices, hours):
+    later = (MONDAY + timedelta(days=3)).isoformat()
+    noon = (MONDAY + timedelta(hours=3)).isoformat()
+    wishes = [{}, {"not_before": later}, {"exactly_at": noon}, *[{}] * 9]
+    plan, done = await told_and_done(choices, wishes, hours)
+    assert plan == done
+    assert plan or choices.get("mode"), "something was held"
+
+
+def test_a_post_that_was_moved_off_its_exact_time_is_not_bound_to_it_any_more():
+    exact = {"exactly_at": "2026-11-25T11:00:00Z", "not_before": None, "why": None}
+    assert wish_of(exact).exactly_at is not None
+    assert wish_of(exact | {"why": {"mode": "best_practice"}}).exactly_at is None
+
+
+async def test_reconnect_stands_beside_what_it_releases(week):
+    await signed_in(week)
+    text = " ".join((await look(week.http, "/channels")).text.split())
+    assert "A reconnect releases 1 held post: This week: bacalhau, twice. Thursday 26 November 2026, 09:30" in text
+    assert "1 more has its slot still to come and keeps it if you reconnect before; else it is held, too." in text
+    await week.teller.connect("bistro.linkedin")
+    assert "A reconnect releases" not in (await look(week.http, "/channels")).text
