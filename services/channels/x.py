@@ -166,6 +166,16 @@ async def measure(http: Http, credential: Credential, channel_post_id: str, *, n
     )
 
 
+def left(answer: Answer) -> tuple[int, datetime] | None:
+    """How many calls this window still has, and when it begins anew, of the limit that is the tightest: posting."""
+    told = [answer.headers.get(f"x-rate-limit-{name}", "") for name in ("limit", "remaining")]
+    resets_at = epoch(answer.headers.get("x-rate-limit-reset"))
+    if resets_at is None or X.budget is None or not all(re.fullmatch(r"\d{1,9}", each, re.ASCII) for each in told):
+        return None
+    limit, remaining = (int(each) for each in told)
+    return (remaining, resets_at) if limit <= X.budget.calls_max else None
+
+
 def _headers(credential: Credential) -> dict[str, str]:
     token = credential.secret.get("access_token", "")
     return {"authorization": f"Bearer {token}", "content-type": "application/json"}

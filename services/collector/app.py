@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from services.channels.adapter import Adapter, Credential, Http
+from services.chassis.budget import booked
 from services.chassis.service import Chassis, Service, service
 from services.collector.reactions import reactions, rings
 
@@ -25,7 +26,9 @@ def build(
             clock=chassis.clock,
             new_id=chassis.new_id,
             adapters=adapters,
-            http_for=http_for,
+            http_for=booked(
+                chassis.store, http_for, lambda name: getattr(adapters[name], "left", None), clock=chassis.clock
+            ),
             open_credential=open_credential,
         ),
     )

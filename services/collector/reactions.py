@@ -28,6 +28,7 @@ from events.subjects import account_stream, engagement_stream, measurement_strea
 from services.channels.adapter import Adapter, Credential, Http
 from services.channels.outcome import MeasureFailed, Measurement
 from services.chassis.alarms import set_alarm
+from services.chassis.budget import BudgetSpent
 from services.chassis.clock import Clock
 from services.chassis.rows import READING, Pick, Put, Row, Write
 from services.chassis.store import Append, Say, Store
@@ -91,9 +92,12 @@ def rings(
         if state.planned is None or credential is None:
             return MeasureFailed("disconnected", "the channel is disconnected; reconnect it")
         channel = channel_of(state.planned.connection)
-        return await adapters[channel].measure(
-            http_for(state.planned.connection), credential, state.planned.channel_post_id, now=clock.now()
-        )
+        try:
+            return await adapters[channel].measure(
+                http_for(state.planned.connection), credential, state.planned.channel_post_id, now=clock.now()
+            )
+        except BudgetSpent as spent:
+            return MeasureFailed("budget_spent", str(spent), until=spent.until)
 
     async def learn(ring: dict[str, Any], alarm: Row) -> Append | None:
         """S16: every 7 days, as long as the connection publishes; the next post measured begins it again."""

@@ -13,7 +13,9 @@ from datetime import date, datetime
 from sqlalchemy import Connection
 
 from events import AccountDocument
-from services.chassis.rows import BUDGET, Pick, Row
+from events.channels import CHANNELS, channel_of
+from services.chassis.budget import begins_of, counting, ends_of, used, window_of
+from services.chassis.rows import BUDGET, Pick
 from services.gateway.desk import Desk
 from services.gateway.views import accounts, channels, learning, question, showing
 from services.gateway.views.ahead import forecast_of
@@ -97,14 +99,14 @@ def _forecast(db: Connection, known: Known, now: datetime) -> Document:
 
 
 async def budget(desk: Desk, connection: str) -> list[Document]:
-    """Calls used and left, window by window, as whoever calls has booked them (I17)."""
-    rows = await desk.store.pick(Pick(BUDGET, {"connection": connection}, order=("window", "starts_at")))
-    latest: dict[str, Row] = {str(row["window"]): row for row in rows}
-    return [_budget(row) for row in latest.values()]
-
-
-def _budget(row: Row) -> Document:
-    used, most, starts_at = int(str(row["used"])), int(str(row["calls_max"])), row["starts_at"]
-    assert isinstance(starts_at, datetime)  # noqa: S101 - the column's kind
-    return {"window": row["window"], "starts_at": instant(starts_at), "calls_max": most, "used": used,
-            "left": max(most - used, 0)}  # fmt: skip
+    """Calls used and left in every window the channel has, as whoever calls has booked them (I17)."""
+    of = CHANNELS[channel_of(connection)].budget
+    if of is None:
+        return []
+    rows = await desk.store.pick(
+        Pick(BUDGET, {"connection": connection, "window": window_of(of)}, order=("starts_at",))
+    )
+    there = counting(rows, of, desk.now())
+    return [{"window": window_of(of), "starts_at": instant(begins_of(there[0])) if there else None,
+             "calls_max": of.calls_max, "used": used(there), "left": max(of.calls_max - used(there), 0),
+             "resets_at": instant(ends_of(of, begins_of(there[0]))) if there else None}]  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from services.channels.adapter import Adapter, Credential, Http
 from services.channels.utm import dress
+from services.chassis.budget import booked
 from services.chassis.rows import LINE, LOOKING, READY
 from services.chassis.service import Chassis, Service, service
 from services.publisher.case import Case
@@ -27,7 +28,9 @@ def build(
         clock=chassis.clock,
         new_id=chassis.new_id,
         adapters=adapters,
-        http_for=http_for,
+        http_for=booked(
+            chassis.store, http_for, lambda name: getattr(adapters[name], "left", None), clock=chassis.clock
+        ),
         open_credential=open_credential,
         dress=dressed,
         lanes_max=lanes_max,

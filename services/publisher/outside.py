@@ -8,9 +8,12 @@ from datetime import datetime
 
 from events.channels import channel_of
 from services.channels.adapter import Adapter, Credential, Http, Wish
-from services.channels.outcome import Look, LookFailed, Outcome, Unclear
+from services.channels.outcome import Limited, Look, LookFailed, Outcome, Unclear
+from services.chassis.budget import BudgetSpent
 from services.publisher.case import Case
 
+BUDGET_SPENT = "budget_spent"
+"""The code of a limit that we keep ourselves, before the channel has to."""
 Dress = Callable[[Case], tuple[str, str | None, str]]
 """A post's text and link with the tracking parameters on, and the marker it will be found by (S34)."""
 
@@ -35,6 +38,8 @@ class Outside:
         adapter = self.adapters[channel_of(connection)]
         try:
             return await adapter.publish(self.http_for(connection), credential, wish, now=now)
+        except BudgetSpent as spent:  # the channel would say so itself: nothing was sent, and no try is used (I17)
+            return Limited(BUDGET_SPENT, until=spent.until)
         except Exception as broken:  # the fault is ours, and it may have struck after the bytes had left
             return Unclear("our_fault", _named(broken))
 
@@ -44,6 +49,8 @@ class Outside:
             return LookFailed("no_credential", "The channel is not connected, or its key could not be opened.")
         try:
             return await adapter.find(self.http_for(connection), credential, wish, now=now)
+        except BudgetSpent as spent:
+            return LookFailed(BUDGET_SPENT, str(spent), until=spent.until)
         except Exception as broken:
             return LookFailed("our_fault", _named(broken))
 

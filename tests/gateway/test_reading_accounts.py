@@ -44,16 +44,22 @@ async def test_a_connection_shows_its_state_its_end_its_budget_and_who_waits_for
     assert bistro["bistro.linkedin"]["disconnected"]["code"] == "65601"
     assert bistro["bistro.instagram"]["expires_at"] == "2026-12-02T12:00:00Z"
     assert acme["acme.x"]["budget"] == [
-        {"window": "PT15M", "starts_at": "2026-11-26T09:00:00Z", "calls_max": 100, "used": 37, "left": 63}
-    ]
+        {"window": "PT15M", "starts_at": "2026-11-26T09:00:00Z", "calls_max": 100, "used": 37, "left": 63,
+         "resets_at": "2026-11-26T09:16:00Z"}
+    ]  # fmt: skip
     assert acme["acme.x"]["limited_until"] == "2026-11-26T09:30:00Z"
     assert acme["acme.blog"]["budget"] == []
 
 
-async def test_only_the_latest_window_of_a_budget_is_shown(week, week_owner):
-    later = {"connection": "acme.x", "window": "PT15M", "starts_at": at(26, 10), "used": 1, "calls_max": 100}
+async def test_what_counts_of_a_budget_is_what_was_used_within_its_window(week, week_owner):
+    later = {"connection": "acme.x", "window": "PT15M", "starts_at": at(26, 9, 10), "used": 1, "calls_max": 100}
     await week.store.append(Append(rows=[Put(BUDGET, later)]))
-    assert [each["used"] for each in (await connections(week_owner, "acme"))["acme.x"]["budget"]] == [1]
+    assert (await connections(week_owner, "acme"))["acme.x"]["budget"][0]["used"] == 38
+    week.teller.until(at(26, 9, 20))
+    assert (await connections(week_owner, "acme"))["acme.x"]["budget"][0]["used"] == 1
+    week.teller.until(at(26, 9, 30))
+    (nothing,) = (await connections(week_owner, "acme"))["acme.x"]["budget"]
+    assert (nothing["used"], nothing["left"], nothing["resets_at"]) == (0, 100, None)
 
 
 async def test_what_may_be_visible_today_counts_against_the_accounts_own_cap(week_owner):

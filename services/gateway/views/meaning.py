@@ -46,6 +46,8 @@ from events.subjects import name_of
 from services.gateway.views.view import Document, instant
 
 Changes = Callable[[Document, Any, Told], Document]
+BUDGET_SPENT: Final = "budget_spent"
+"""A limit that we keep ourselves, before the channel has to (I17)."""
 OVER: Final = frozenset({"published", "failed", "cancelled", "rejected"})
 
 
@@ -199,6 +201,8 @@ def _looked_up(document: Document, fact: LookedUp, told: Told) -> Document:
 
 def _limited(document: Document, fact: RateLimited, told: Told) -> Document:
     sentence = f"The channel asked us to slow down ({fact.code}); the whole connection waits."
+    if fact.code == BUDGET_SPENT:
+        sentence = "No call is left of what the channel allows; the whole connection waits until some come back."
     return _waiting("scheduled", "limited", fact.until, sentence, open=False)
 
 

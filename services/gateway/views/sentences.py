@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import events as e
 from events.channels import channel_of
+from services.gateway.views.meaning import BUDGET_SPENT
 from services.gateway.views.showing import DISPLAY
 from services.gateway.views.words import day
 
@@ -103,6 +104,8 @@ def _unclear(fact: e.AttemptUnclear) -> str:
 
 
 def _limited(fact: e.RateLimited) -> str:
+    if fact.code == BUDGET_SPENT:
+        return f"Not sent: no call is left of what the channel allows; {fact.connection} waits until {_at(fact.until)}."
     told = "as the channel says" if fact.told else "as the channel did not say how long"
     return (
         f"Asked to slow down ({_answer(fact)}): {fact.connection} waits until {_at(fact.until)}, {told}. No try used."

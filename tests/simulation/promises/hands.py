@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from events import AttemptStarted, Told
-from services.chassis.rows import LEASE, Claim, Row
+from services.chassis.rows import BUDGET, LEASE, Claim, Row
 from tests.simulation.promises.book import Book, Story, Witness
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Hands(Witness):
 
     def claimed(self, life: Life, claim: Claim, before: Sequence[Row], rows: Sequence[Row]) -> None:
         table, now = claim.pick.table, self.house.clock.now()
-        if table is LEASE:
+        if table in (LEASE, BUDGET):  # nobody holds a row of these
             return
         awake = {each.name for each in self.house.lives if each.awake and not each.stood_still and each is not life}
         for row in before:

@@ -1,0 +1,244 @@
+"""Calls used and left, per connection and window: taken before each call by whoever calls, in every process (I17).
+
+A window is cut into spans, and a call is booked in the span it is made in; what lies less than a window back counts.
+Taking is one atomic step of the store, and whoever finds that it took too much gives it back and is refused, so that
+no race ever exceeds a budget. Where a channel tells how many are left, the books are corrected by what it tells.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from events.channels import CHANNELS, Budget, channel_of
+from services.chassis.rows import BUDGET, Claim, Drop, Pick, Put, Row
+from services.chassis.store import Append, Store, StoreError
+
+SPANS = 15
+"""So many spans make a rolling window; a call counts at most one span longer than the channel would count it."""
+REMEMBERED_MAX = 4096
+AGAIN_AFTER = timedelta(minutes=1)
+"""When the books could not be kept, for the store did not answer: no call was made, and no try is used."""
+
+log = structlog.get_logger("budget")
+
+
+class Now(Protocol):
+    def now(self) -> datetime: ...
+
+
+class BudgetSpent(Exception):
+    """No call is left; nothing was sent. `until` is when one comes back."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(f"no call is left before {until.isoformat()}")
+        self.until = until
+
+
+Left = tuple[int, datetime]
+"""What a channel tells of its own count: the calls left, and when it begins anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a window: calls made in it count until `ends` (for a fixed day: its midnight)."""
+
+    begins: datetime
+    ends: datetime
+
+
+def span_of(budget: Budget, at: datetime) -> Span:
+    if budget.zone is not None:
+        local = at.astimezone(zone := ZoneInfo(budget.zone))
+        begins = datetime.combine(local.date(), time(), zone)
+        ends = datetime.combine(local.date() + timedelta(days=1), time(), zone)
+        return Span(begins.astimezone(UTC), ends.astimezone(UTC))
+    length = budget.window / SPANS
+    begins = _BEGINNING + (at - _BEGINNING) // length * length
+    return Span(begins, begins + length + budget.window)
+
+
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def ends_of(budget: Budget, begins: datetime) -> datetime:
+    """When what is booked under this instant counts no more."""
+    return span_of(budget, begins).ends if budget.zone is not None else begins + budget.window / SPANS + budget.window
+
+
+def window_of(budget: Budget) -> str:
+    """As the row names it: PT15M, or P1D for a day of the channel's own."""
+    seconds = int(budget.window.total_seconds())
+    return "P1D" if budget.zone is not None else f"PT{seconds // 60}M" if seconds % 60 == 0 else f"PT{seconds}S"
+
+
+def counting(rows: Sequence[Row], budget: Budget, now: datetime) -> list[Row]:
+    """Those that count now, the one that stops counting first in front."""
+    return [row for row in rows if row["used"] and ends_of(budget, begins_of(row)) > now]
+
+
+def begins_of(row: Row) -> datetime:
+    begins = row["starts_at"]
+    assert isinstance(begins, datetime)  # noqa: S101 - the table
+    return begins
+
+
+def used(rows: Sequence[Row]) -> int:
+    return sum(int(str(row["used"])) for row in rows)
+
+
+@dataclass(slots=True)
+class Page:
+    """What this process knows of a connection's window: its present span, and how much was booked before it."""
+
+    span: Span
+    before: int
+
+
+class Books:
+    def __init__(self, store: Store, *, clock: Now) -> None:
+        self._store, self._clock = store, clock
+        self._pages: OrderedDict[str, Page] = OrderedDict()
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    async def take(self, connection: str, budget: Budget) -> None:
+        """One call is booked, or `BudgetSpent` says when to ask again."""
+        while True:
+            span = span_of(budget, self._clock.now())
+            page = self._pages.get(connection)
+            if page is None or page.span != span:
+                page = await self._turn(connection, budget, span)
+            taken = await self._store.claim(Claim(_pick(connection, budget, span), {}, raising="used"))
+            if not taken:
+                self._pages.pop(connection, None)  # another claimer holds the row, or somebody has cleared it away
+                await asyncio.sleep(0)
+                continue
+            if (page.before + used(taken)) * 4 <= budget.calls_max * 3:
+                return  # far from the end: what somebody else has booked under an older span cannot matter
+            # Near it, what the store says now decides: of two that are too many, the later one sees both.
+            rows = counting(await self.rows(connection, budget), budget, self._clock.now())
+            page.before = used(rows) - used([row for row in rows if row["starts_at"] == span.begins])
+            if used(rows) <= budget.calls_max:
+                return
+            await self._add(connection, budget, span, -1)
+            raise BudgetSpent(ends_of(budget, begins_of(rows[0])))
+
+    async def told(self, connection: str, budget: Budget, left: Left) -> None:
+        """The channel counts more than we do: somebody else uses this access as well, or a backup was put back."""
+        now = self._clock.now()
+        rows = counting(await self.rows(connection, budget), budget, now)
+        calls, resets_at = left
+        unknown = budget.calls_max - calls - used(rows)
+        if unknown <= 0 or resets_at <= now:
+            return
+        span = span_of(budget, now)
+        if budget.zone is None:
+            begins = min(resets_at, now + budget.window) - (span.ends - span.begins)
+            span = Span(begins, begins + (span.ends - span.begins))
+        await self._open(connection, budget, span)
+        await self._add(connection, budget, span, unknown)
+        self._pages.pop(connection, None)
+
+    async def rows(self, connection: str, budget: Budget) -> Sequence[Row]:
+        where = {"connection": connection, "window": window_of(budget)}
+        return await self._store.pick(Pick(BUDGET, where, order=("starts_at",)))
+
+    async def _turn(self, connection: str, budget: Budget, span: Span) -> Page:
+        """A new span begins: its row is there from now on, and those that count no more are cleared away."""
+        rows, now = await self.rows(connection, budget), self._clock.now()
+        there = counting(rows, budget, now)
+        over = [row for row in rows if ends_of(budget, begins_of(row)) <= now]
+        if over or not any(row["starts_at"] == span.begins for row in rows):
+            await self._open(connection, budget, span, over)
+        page = Page(span, used([row for row in there if row["starts_at"] != span.begins]))
+        self._pages[connection] = page
+        self._pages.move_to_end(connection)
+        if len(self._pages) > REMEMBERED_MAX:
+            self._pages.popitem(last=False)
+        return page
+
+    async def _open(self, connection: str, budget: Budget, span: Span, over: Sequence[Row] = ()) -> None:
+        row = {"connection": connection, "window": window_of(budget), "starts_at": span.begins, "used": 0,
+               "calls_max": budget.calls_max}  # fmt: skip
+        gone = [Drop(BUDGET, {name: each[name] for name in BUDGET.key}) for each in over]
+        await self._store.append(Append(rows=[Put(BUDGET, row, over=False), *gone]))
+
+    async def _add(self, connection: str, budget: Budget, span: Span, count: int) -> None:
+        """As many as are there then, whoever else adds meanwhile."""
+        pick = _pick(connection, budget, span)
+        while rows := await self._store.pick(pick):
+            same = Pick(BUDGET, {**pick.where, "used": rows[0]["used"]})
+            if await self._store.claim(Claim(same, {"used": used(rows) + count})):
+                return
+            await asyncio.sleep(0)
+
+
+def _pick(connection: str, budget: Budget, span: Span) -> Pick:
+    return Pick(BUDGET, {"connection": connection, "window": window_of(budget), "starts_at": span.begins})
+
+
+def booked(
+    store: Store,
+    http_for: Callable[[str], Any],
+    left: Callable[[str], Callable[[Any], Left | None] | None],
+    *,
+    clock: Now,
+) -> Callable[[str], Any]:
+    """The same doors, counted where the channel of a connection has a budget; `left` reads what a channel tells."""
+    books = Books(store, clock=clock)
+
+    def door(connection: str) -> Any:
+        channel = channel_of(connection)
+        budget = CHANNELS[channel].budget
+        http = http_for(connection)
+        return Booked(books, connection, budget, http, left(channel)) if budget else http
+
+    return door
+
+
+class Door(Protocol):
+    """A way out; the shelf of the channels has its own word for it."""
+
+    async def send(self, method: str, url: str, **more: Any) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A door to one connection's channel that counts what goes through it, and stays shut when nothing is left."""
+
+    books: Books
+    connection: str
+    budget: Budget
+    door: Door
+    left: Callable[[Any], Left | None] | None = None
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        deadline: datetime | None = None,
+    ) -> Any:
+        """What cannot be booked is not sent; what was answered is an answer, whatever becomes of the books."""
+        try:
+            await self.books.take(self.connection, self.budget)
+        except (StoreError, OSError):
+            raise BudgetSpent(self.books.now() + AGAIN_AFTER) from None
+        answer = await self.door.send(method, url, headers=headers, body=body, deadline=deadline)
+        if self.left and (told := self.left(answer)):
+            try:
+                await self.books.told(self.connection, self.budget, told)
+            except (StoreError, OSError) as broken:
+                log.error("a budget could not be corrected", connection=self.connection, error=str(broken))
+        return answer
