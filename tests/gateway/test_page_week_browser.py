@@ -5,14 +5,20 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import expect
 
-from events import AskRefused, PostScheduled, RescheduleAsked, Slot, UndoAsked, Why
-from events.subjects import answer_stream, post_stream
+from events import AccountChanged, AskRefused, EngagementProfiled, PostScheduled, RescheduleAsked, Slot, UndoAsked, Why
+from events.subjects import answer_stream, engagement_stream, post_stream
 from tests.gateway.browsing import chromium, visiting
 from tests.gateway.examples import at
 from tests.gateway.test_page import said_last
 
 WEEK = "/week?from=2026-11-26"
 HIRING = "acme.hiring-nurses"
+LEARNED = EngagementProfiled(
+    connection="acme.linkedin",
+    windows=({"days": [2], "from": "08:00", "to": "10:00", "weight": 1.31, "posts": 9, "own": 0.62, "benchmark": 1.0},
+             {"days": [4], "from": "17:00", "to": "19:00", "weight": 1.22, "posts": 4, "own": 0.35, "benchmark": 1.0}),
+    inputs={"posts": 41, "days": 23, "moved": True, "gain": 0.12, "chance_of_gain": 0.87},
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -153,3 +159,33 @@ async def test_the_board_and_its_dialog_have_no_barrier_in_either_theme(browser,
         await page.set_viewport_size({"width": 390, "height": 840})
         assert await page.evaluate("document.documentElement.scrollWidth") <= 390
         assert await visit.violations() == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_a_change_is_previewed_before_it_can_be_saved_and_saved_by_keyboard(browser, theme):
+    async with visiting(browser, color_scheme=theme) as visit:
+        await visit.week.teller.say(engagement_stream("acme.linkedin"), LEARNED, story="acme.linkedin", account="acme")
+        page = (await visit.go("/accounts/acme")).page
+        await expect(page.locator(".learned")).to_contain_text("62 %")
+        save = page.get_by_role("button", name="Save this change")
+        await expect(save).to_have_count(0)
+        await page.get_by_label("Mode").select_option("adaptive")
+        await page.get_by_label("Time zone").fill("Nowhere/Else")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#preview .bad")).to_contain_text("is not an IANA zone")
+        await page.get_by_label("Time zone").fill("Europe/Lisbon")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".moves tbody tr")).to_have_count(3)
+        await expect(page.locator(".moves")).to_contain_text("Thursday 26 November 2026, 17:00")
+        assert await visit.violations() == []
+        await page.set_viewport_size({"width": 390, "height": 840})
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+        await visit.tab_to(save)
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#said .good")).to_contain_text("Saved.")
+        await expect(save).to_have_count(0)
+        await expect(page.locator("#windows")).to_contain_text("Europe/Lisbon")
+        fact = (await said_last(visit.week, AccountChanged)).fact
+        assert (fact.document.mode, fact.document.zone) == ("adaptive", "Europe/Lisbon")
+        assert [each for each in visit.complaints if "422" not in each] == []
+        assert visit.strangers == []

@@ -20,6 +20,7 @@ from services.gateway.routes.keys import keys
 from services.gateway.routes.learned import learned
 from services.gateway.routes.login import login
 from services.gateway.routes.page import page
+from services.gateway.routes.page_accounts import page_accounts
 from services.gateway.routes.page_actions import page_actions
 from services.gateway.routes.page_moves import page_moves
 from services.gateway.routes.parked import parked
@@ -31,6 +32,6 @@ from services.gateway.routes.replays import replays
 ROUTERS: tuple[Callable[[Desk], APIRouter], ...] = (
     health, docs, login, posts, bulk, asks, learned, accounts, previews, connecting, callback, parked, redrive, replays,
     keys, house, events, page,
-    page_moves, page_actions,
+    page_moves, page_accounts, page_actions,
 )  # fmt: skip
 """In this order: where two could answer an address, the first does."""

@@ -71,16 +71,19 @@ def accounts(desk: Desk) -> APIRouter:
     @router.patch("/{id}")
     async def patch(id: Id, choices: Patch, asked: Ask) -> JSONResponse:
         """Merged over what is there (RFC 7396): null takes a choice back to its default. See PUT for a new zone."""
-
-        async def decide() -> Decided:
-            state, version = await desk.store.fold(account_stream(id), account)
-            keep, patch = keep_of(choices)
-            document = account.merged(state, by=asked.by, account=id, patch=patch)
-            return await _changed(desk, asked, state, version, document, keep)
-
-        return answered(await desk.asking.change(asked, decide))
+        return answered(await patched(desk, asked, id, choices))
 
     return router
+
+
+async def patched(desk: Desk, asked: Asked, id: str, choices: Mapping[str, Any]) -> Done:
+    async def decide() -> Decided:
+        state, version = await desk.store.fold(account_stream(id), account)
+        keep, patch = keep_of(choices)
+        document = account.merged(state, by=asked.by, account=id, patch=patch)
+        return await _changed(desk, asked, state, version, document, keep)
+
+    return await desk.asking.change(asked, decide)
 
 
 def keep_of(choices: Mapping[str, Any]) -> tuple[KeepWord, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -10,7 +11,8 @@ from events.subjects import account_stream
 from services.gateway import account
 from services.gateway.bodies import Door
 from services.gateway.desk import Asker, Desk
-from services.gateway.foreseeing import MOVES_SHOWN, foreseen
+from services.gateway.foreseeing import MOVES_SHOWN, Foreseen, foreseen
+from services.gateway.principal import Principal
 from services.gateway.routes.accounts import Patch, keep_of
 
 Id = Annotated[str, Path(max_length=64)]
@@ -29,9 +31,13 @@ def previews(desk: Desk) -> APIRouter:
         `sentence` sums it up, `connections` says how many posts each date would gain or lose, and `items` shows the
         first `limit` posts that would move: the slot before, the slot after, and why there.
         """
-        state, _ = await desk.store.fold(account_stream(id), account)
-        keep, patch = keep_of(choices)
-        after = account.merged(state, by=by, account=id, patch=patch)
-        return {"account": id} | (await foreseen(desk, id, state, after, keep)).told(limit)
+        return {"account": id} | (await previewed(desk, by, id, choices)).told(limit)
 
     return router
+
+
+async def previewed(desk: Desk, by: Principal, id: str, choices: Mapping[str, Any]) -> Foreseen:
+    state, _ = await desk.store.fold(account_stream(id), account)
+    keep, patch = keep_of(choices)
+    after = account.merged(state, by=by, account=id, patch=patch)
+    return await foreseen(desk, id, state, after, keep)

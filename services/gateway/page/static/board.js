@@ -83,6 +83,12 @@ document.addEventListener("htmx:after:swap", (event) => {
   const bad = told.querySelector(".bad"), undo = told.querySelector(".undo");
   if (undo) board.moved = undo.form.elements.post.value;
   if (bad && dialog.open) dialog.querySelector(".answer")?.replaceChildren(bad);
+  const saved = !bad && event.detail.ctx?.sourceElement?.closest("#preview");
+  if (saved) {
+    // What was previewed is done: the next change is previewed anew.
+    saved.replaceChildren();
+    document.getElementById("name").focus({ preventScroll: true });
+  }
   const dropped = event.detail.ctx?.sourceElement?.id === "drop";
   if (!bad && (dialog.open || (undo && !dropped))) {
     // Whoever moved it by a form stands at its way back now; a mouse stays where it is.
@@ -117,4 +123,9 @@ document.addEventListener("input", (event) => {
   // Who fills in a way has chosen it.
   const way = event.target.closest?.("dialog .way");
   if (way && event.target.type !== "radio") way.querySelector("[type=radio]").checked = true;
+});
+
+// A preview is of what was typed; whoever types on previews again before it can be saved.
+for (const kind of ["input", "change"]) document.addEventListener(kind, (event) => {
+  if (event.target.closest?.("#choices")) document.getElementById("preview")?.replaceChildren();
 });
