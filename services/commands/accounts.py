@@ -97,6 +97,8 @@ def windows(account: str, output: Output = "text") -> None:
     found = get(f"/v1/accounts/{account}/windows")
     show(found if output == "json" else {"items": [row for each in found["items"] for row in offers(each)]}, output,
          ("connection", "mode", "day", "window", "times", "weight"))  # fmt: skip
+    for each in found["items"]:
+        say("\n  ".join([f"{each['connection']}: {each['sentence']}", *(one["sentence"] for one in each["windows"])]))
 
 
 def offers(connection: dict[str, Any]) -> list[dict[str, Any]]:

@@ -161,6 +161,36 @@ async def test_the_windows_are_those_the_planner_offers_in_the_mode_that_takes_e
     assert of(body, "acme.x")["learned"] == {"at": "2026-11-26T09:15:00Z", "inputs": {"posts": 40}}
 
 
+async def test_every_window_says_what_it_rests_on(week, week_owner):
+    """Posts seen there, how far they decide, and what the benchmark alone would say (S16, S21)."""
+
+    async def of(name: str) -> dict:
+        items = (await got(week_owner, f"/v1/accounts/{name.split('.')[0]}/windows"))["items"]
+        return next(each for each in items if each["connection"] == name)
+
+    preset = await of("acme.linkedin")
+    assert preset["sentence"] == "Best Practice: what published benchmarks say of LinkedIn."
+    assert preset["windows"][0]["sentence"] == (
+        "Tue, Wed, Thu 09:00-12:00: suits LinkedIn by published benchmarks, weight 3."
+    )
+    await week_owner.ask("PATCH", "/v1/accounts/acme", {"mode": "adaptive"})
+    window = {"days": [3], "from": "20:00", "to": "21:00", "weight": 1.31, "posts": 12, "own": 0.4, "benchmark": 1.02}
+    profile = EngagementProfiled(connection="acme.x", windows=(window,), inputs={"posts": 40})
+    await week.teller.say(engagement_stream("acme.x"), profile)
+    learned = await of("acme.x")
+    assert learned["sentence"] == "Adaptive: X has learned its windows from 40 posts of its own."
+    assert learned["windows"] == [window | {"window": "20:00-21:00", "sentence":
+        "Wed 20:00-21:00: 12 posts seen here; 40 % own data, 60 % benchmark; 1.31 times the usual, 1.02 by the "
+        "benchmark."}]  # fmt: skip
+    waits = await of("acme.linkedin")
+    assert waits["sentence"] == "Best Practice, until Adaptive has 14 days of data on at least 7 of them for LinkedIn."
+    custom = {"zone": "Europe/Lisbon", "mode": "custom", "times": {"linkedin": {"sat": ["10:30", "12:00"]}}}
+    await week_owner.ask("PUT", "/v1/accounts/bistro", custom)
+    own, none = await of("bistro.linkedin"), await of("bistro.instagram")
+    assert own["windows"][0]["sentence"] == "Sat 10:30, 12:00: chosen by the account."
+    assert none["sentence"] == "Best Practice: the account has chosen no times of its own for Instagram."
+
+
 async def test_figures_beyond_all_reason_do_not_break_a_sum(week, week_owner):
     for number in range(3):
         story = f"acme.viral-{number}"

@@ -17,7 +17,7 @@ from services.gateway import allowances, reading
 from services.gateway.bodies import Door
 from services.gateway.desk import Asker, Desk, allow
 from services.gateway.routes.posts import bound
-from services.gateway.views import accounts, learning, measured
+from services.gateway.views import accounts, learning, measured, offers
 from services.gateway.views.question import LIMIT_MAX
 from services.gateway.views.view import Document, micros, unpacked
 from services.planning.terms import terms_of
@@ -119,7 +119,9 @@ def offered(name: str, document: AccountDocument, profile: Document | None) -> d
         for day, offers in zip(WEEKDAYS, terms.week, strict=True)
     }
     learned = {"at": profile["at"], "inputs": profile["inputs"]} if profile and terms.mode == "adaptive" else None
-    return {"connection": name, "mode": terms.mode, "zone": document.zone, "week": week, "learned": learned}
+    return {"connection": name, "mode": terms.mode, "zone": document.zone, "week": week, "learned": learned,
+            "windows": offers.windows_of(terms, profile, document),
+            "sentence": offers.sentence(terms, profile, document)}  # fmt: skip
 
 
 def summed(row: Any) -> dict[str, Any]:
