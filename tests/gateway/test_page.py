@@ -37,7 +37,7 @@ from tests.gateway.examples import STATES, THURSDAY, at
 from tests.gateway.telling import HASH
 from tests.gateway.weeks import week as week
 
-SHEETS = ("/", "/week", "/channels", "/parked", "/posts/acme.team-day")
+SHEETS = ("/", "/week", "/channels", "/accounts/acme", "/parked", "/posts/acme.team-day")
 OWN = {"sec-fetch-site": "same-origin"}
 PART = {"hx-request": "true"}
 OWN_SCRIPTS = ("vendor/htmx.min.js", "page.js", "board.js")

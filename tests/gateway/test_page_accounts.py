@@ -62,7 +62,11 @@ def test_a_form_is_a_patch_and_an_emptied_field_takes_its_default_back():
 async def test_a_preview_shows_the_moves_and_what_is_saved_is_what_was_previewed(week, browser):
     before = await week.store.position()
     fields = {"mode": "best_practice", "zone": "Europe/Berlin", "cap.linkedin": "1"}
-    times = {"mode": "custom", "times.linkedin.fri": "15:00", **{k: v for k, v in fields.items() if k != "mode"}}
+    times: dict[str, Any] = {
+        "mode": "custom",
+        "times.linkedin.fri": "15:00",
+        **{k: v for k, v in fields.items() if k != "mode"},
+    }
     shown = await send(browser, "/page/accounts/acme/preview", **times)
     assert "Friday 27 November 2026, 10:00 Friday 27 November 2026, 15:00 custom, 15:00" in words(shown.text)
     assert await week.store.position() == before, "nothing is written"
