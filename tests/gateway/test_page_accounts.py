@@ -32,10 +32,13 @@ async def test_the_windows_say_what_they_rest_on(week, browser):
     profile = EngagementProfiled(connection="acme.linkedin", windows=(WINDOW,), inputs=INPUTS)
     await week.teller.say(engagement_stream("acme.linkedin"), profile, story="acme.linkedin", account="acme")
     shown = words((await browser.get("/accounts/acme")).text)
-    assert "LinkedIn Best Practice acme.linkedin · Europe/Berlin Mon 10:00–12:00 4 slots" in shown
+    assert (
+        "LinkedIn Best Practice acme.linkedin · Europe/Berlin Best Practice: what published benchmarks say of "
+        "LinkedIn. Mon 10:00–12:00 4 slots" in shown
+    )
     assert "41 posts on 23 days were seen. The best hours found are +12% on those before" in shown
     assert "Thu 17:00–19:00 × 1.22 4 35 % × 1.17" in shown
-    assert "No Custom times are set for this channel, so Best Practice holds." in words(
+    assert "Best Practice: the account has chosen no times of its own for LinkedIn." in words(
         (await browser.get("/accounts/bistro")).text
     )
 

@@ -21,9 +21,6 @@ from services.planning.windows import WEEKDAYS
 
 MOVES_MAX: Final = 50
 MODES: Final = {"best_practice": "Best Practice", "custom": "Custom times", "adaptive": "Adaptive"}
-NOT_YET: Final = (
-    "Adaptive needs figures of at least 14 days, with posts on at least 7 of them; until then Best Practice holds."
-)
 BENCHMARK: Final = "By the benchmark alone: nothing of its own was learned yet."
 DURATION: Final[TypeAdapter[timedelta]] = TypeAdapter(timedelta)
 

@@ -28,7 +28,7 @@ def page_accounts(desk: Desk) -> APIRouter:
         offers = await on_offer(desk, await reading.account(desk, by, id))
         what = {"preview": None, "wrong": None, "patch": "", **found, **more}
         return sheet(request, "account.html", status=status, pauses=await reading.paused(desk, by), offers=offers,
-                     week_of=choices.week_of, not_yet=choices.NOT_YET, **what)  # fmt: skip
+                     week_of=choices.week_of, **what)  # fmt: skip
 
     @router.get("/accounts/{id}")
     async def account(request: Request, id: Id, by: Visitor) -> Response:
