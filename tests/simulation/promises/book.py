@@ -20,6 +20,8 @@ from events import (
     PostDue,
     PostEdited,
     PostFailed,
+    PostHeld,
+    PostMissed,
     PostPublished,
     PostRefused,
     PostRejected,
@@ -91,8 +93,8 @@ class Story:
         match told.fact:
             case PostDue():
                 self.due, self.end = told, None
-            case PostScheduled():
-                self.due, self.end = None, None
+            case PostScheduled() | PostHeld() | PostMissed():
+                self.due, self.end = None, None  # a retry of a failed post may find its channel closed, too
             case PostEdited():
                 self.due = None
             case PostCancelled() | PostRejected() | PostRefused():
