@@ -27,6 +27,8 @@ async def run(rows: Sequence[Row]) -> list[tuple[Row, Tried, float]]:
         seconds = time.monotonic() - began
         for tried in results:
             print(f"    {'kept' if tried.kept else 'BROKEN'}: {tried.promise}", file=sys.stderr, flush=True)
+            for violation in tried.violations:
+                print(f"        {violation}", file=sys.stderr, flush=True)
             found.append((row, tried, seconds))
     return found
 
