@@ -14,16 +14,8 @@ from functools import reduce
 from random import Random
 from typing import Any, TypeVar
 
-from events import (
-    ApprovalGiven,
-    ChannelConnected,
-    ChannelDisconnected,
-    PostEdited,
-    PostRefused,
-    PostTakenIn,
-    Told,
-)
-from events.subjects import approval_stream, connection_stream, post_stream
+from events import PostRefused, Told
+from events.subjects import post_stream
 from services.channels.registry import ADAPTERS
 from services.chassis.rows import Claim, Row
 from services.chassis.store_memory import MemoryStore
@@ -206,26 +198,6 @@ class House:
         """As the scheduler folds it."""
         told = (each.fact for each in self.book.stories[story].told)
         return reduce(post.evolve, told, post.initial).phase
-
-    def unheard(self, story: str) -> bool:
-        """Its slot has come, and the publisher has not read of it yet."""
-        due = self.book.stories[story].due
-        read = next((int(str(row["position"])) for row in self.rows("checkpoint") if row["service"] == "publisher"), 0)
-        return due is not None and due.position > read
-
-    def awaits_approval(self, story: str) -> bool:
-        told = self.facts_of(story)
-        content = next(
-            each.fact.content_hash for each in reversed(told) if isinstance(each.fact, PostTakenIn | PostEdited)
-        )
-        given = [each.fact for each in self.disk._streams.get(approval_stream(story), ())]
-        return not (given and isinstance(given[-1], ApprovalGiven) and given[-1].content_hash == content)
-
-    def is_open(self, connection: str) -> bool:
-        """Whether its posts may go out."""
-        told = self.disk._streams.get(connection_stream(connection), ())
-        changes = [each.fact for each in told if isinstance(each.fact, ChannelConnected | ChannelDisconnected)]
-        return bool(changes) and isinstance(changes[-1], ChannelConnected)
 
     def connection_of(self, story: str) -> str:
         return self.book.stories[story].connection

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
+from events import ApprovalGiven
 from services.chassis.rows import WAITING, Put
 from services.planning import posting_day
 from services.scheduler import asking, case, desk, intake, reactions, seating, waiting
@@ -70,6 +71,18 @@ def a_late_post_that_came_back_is_forgotten() -> Iterator[Change]:
         return None
 
     yield Change(Seat, "_plan_again", nothing)
+
+
+@bug
+def an_approval_brings_nobody_to_the_desk() -> Iterator[Change]:
+    """It is read, and the post it lets go waits for nothing any more (S40)."""
+    about_posts = reactions.about_posts
+
+    async def nothing(told: Any) -> None:
+        return None
+
+    yield Change(reactions, "about_posts", lambda *store, **wiring: {**about_posts(*store, **wiring),
+                                                                     ApprovalGiven: nothing})  # fmt: skip
 
 
 @bug

@@ -5,8 +5,19 @@ And whoever asks is answered, once (I16, D18).
 
 from __future__ import annotations
 
-from events import Told
-from events.subjects import answer_stream
+from collections.abc import Sequence
+
+from events import (
+    ApprovalGiven,
+    ChannelConnected,
+    ChannelDisconnected,
+    DeliveryReturned,
+    Fact,
+    PostEdited,
+    PostTakenIn,
+    Told,
+)
+from events.subjects import answer_stream, approval_stream, connection_stream
 from services.gateway.asking import of_the_post
 from tests.simulation.promises.book import Story, Witness
 
@@ -36,19 +47,47 @@ class Standing(Witness):
         phase = house.phase_of(name)
         if waiting and waiting["waits_for"] == "desk":
             return "for a slot" if f"plan-{connection}" in alarms else ""
-        if phase == "due" and house.unheard(name):
+        if phase == "due" and self._unread(story.due, "publisher"):
+            return "in line"
+        if phase == "returned" and self._unread(_latest(story.told, DeliveryReturned), "scheduler"):
             return "in line"
         if phase == "scheduled":
             return "for a slot" if f"due-{connection}/{name}" in alarms else ""
-        if phase == "held":
-            return "for a channel" if waiting and not house.is_open(connection) else ""
+        if phase == "held" and waiting and self._awaits_its_channel(connection):
+            return "for a channel"
         if phase == "missed":
             return "for a person" if f"remind-{name}" in alarms else ""
-        if phase == "taken_in":
-            return "for a person" if house.awaits_approval(name) else ""
+        if phase in ("held", "taken_in"):
+            return self._waits_at_the_gate(story)
         if story.unknown:
             return "for a person"
         return "in line" if self._in_line(story, alarms) else ""
+
+    def _awaits_its_channel(self, connection: str) -> bool:
+        """Or the scheduler is still to read that it is back."""
+        told = self.house.disk._streams.get(connection_stream(connection), ())
+        last = _latest(told, ChannelConnected, ChannelDisconnected)
+        back = last is not None and isinstance(last.fact, ChannelConnected)
+        return not back or self._unread(last, "scheduler")
+
+    def _waits_at_the_gate(self, story: Story) -> str:
+        """For an approval of what it says now; or for the scheduler to read of the one that was given."""
+        said = [each.fact for each in story.told if isinstance(each.fact, PostTakenIn | PostEdited)]
+        if not (isinstance(said[0], PostTakenIn) and said[0].approval_required):
+            return ""
+        given = [
+            each
+            for each in self.house.disk._streams.get(approval_stream(story.name), ())
+            if isinstance(each.fact, ApprovalGiven) and each.fact.content_hash == said[-1].content_hash
+        ]
+        if not given:
+            return "for a person"
+        return "in line" if self._unread(given[-1], "scheduler") else ""
+
+    def _unread(self, told: Told | None, service: str) -> bool:
+        """It was said, and that service has not come to it yet: what stands in the log, it will read."""
+        checkpoints = {row["service"]: int(str(row["position"])) for row in self.house.rows("checkpoint")}
+        return told is not None and told.position > checkpoints.get(service, 0)
 
     def _in_line(self, story: Story, alarms: set[str]) -> bool:
         if {f"retry-{story.name}", f"look-{story.name}"} & alarms:
@@ -81,3 +120,7 @@ class Standing(Witness):
 
 def _last(story: Story) -> str:
     return type(story.told[-1].fact).__name__
+
+
+def _latest(told: Sequence[Told], *kinds: type[Fact]) -> Told | None:
+    return next((each for each in reversed(told) if isinstance(each.fact, kinds)), None)
