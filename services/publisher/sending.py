@@ -18,7 +18,7 @@ from services.chassis.clock import parted
 from services.chassis.drain import Cut, Drain
 from services.chassis.quarantine import Remembered, Restored
 from services.chassis.rows import LINE, READY, Change, Pick, Put, Row, Write
-from services.chassis.store import Append, Conflict, FenceLost, Store, StoreError
+from services.chassis.store import Append, Conflict, FenceLost, Say, Store, StoreError
 from services.publisher import delivery, recovering, settling
 from services.publisher.case import Case, read_case
 from services.publisher.consequences import SERVICE, consequences, retry_alarm
@@ -96,8 +96,7 @@ class Sending:
                     if await self._absent_at_first(line, case, credential, rest, restored if unproven else None):
                         continue
                 elif starts and credential:
-                    told = await self._append(line, case, facts, consequences(story, facts), case.still)
-                    return case, told[0], credential
+                    return case, await self._started(line, case, facts), credential
                 elif facts:
                     rows = [*consequences(story, facts), *free(line, rest)]
                     await self._append(line, case, facts, rows, case.still)
@@ -108,6 +107,30 @@ class Sending:
                 raise
             except Conflict:
                 continue  # a cancel, a disconnect or a pause came first: decide on what is there now
+
+    async def _started(self, line: Row, case: Case, facts: Sequence[Fact]) -> Told:
+        """The attempt as it is written. When its answer is lost, it is looked for: nobody else will end it (I29)."""
+        say = case.say(facts, at=self.clock.now(), new_id=self.new_id)
+        try:
+            told = await self.store.append(
+                Append([say], still=case.still, fence=_fence(line), rows=consequences(case.story, facts))
+            )
+            return told[0]
+        except Conflict:
+            raise
+        except (StoreError, OSError):
+            if there := await self._there(say):
+                return there
+            raise  # nothing was written: the post stays ready, and begins when its line is free again
+
+    async def _there(self, say: Say) -> Told | None:
+        """What was said and not answered, if it stands (I4); asked until the store takes questions again."""
+        while True:
+            try:
+                told = await self.store.read(say.stream)
+                return next((each for each in told if each.id == say.facts[0].id), None)
+            except (StoreError, OSError) as broken:
+                await self._store_again(broken, "whether an attempt has begun waits for the store")
 
     async def _absent_at_first(
         self, line: Row, case: Case, credential: Credential, rest: Sequence[Row], restored: Restored | None
@@ -207,8 +230,8 @@ class Sending:
             except (StoreError, OSError) as broken:
                 await self._store_again(broken)
 
-    async def _store_again(self, broken: Exception) -> None:
-        log.error("an outcome waits for the store", error=str(broken))
+    async def _store_again(self, broken: Exception, what: str = "an outcome waits for the store") -> None:
+        log.error(what, error=str(broken))
         await self.clock.nap(STORE_AGAIN_S)
 
     async def _after(self, line: Row, first: Row, facts: Sequence[Fact], case: Case) -> list[Write]:

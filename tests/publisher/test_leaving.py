@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from events import PostPublished
+from events import AttemptStarted, PostPublished
 from services.channels.outcome import Found
 from services.chassis.clock import ScaledClock
 from services.chassis.store import StoreError
+from services.publisher.lanes import LEASE
 from tests.publisher.house import House
 from tests.publisher.posts import HOUR, LINKEDIN, NINE
 
@@ -95,4 +96,55 @@ async def test_no_attempt_starts_while_the_wall_has_parted_from_the_house(house)
     assert await house.story() == []
     wall[0] = NINE + timedelta(seconds=4)
     await house.lanes.quiet()
+    assert await house.story() == ["AttemptStarted", "PostPublished"]
+
+
+async def test_an_attempt_whose_beginning_was_not_answered_is_made_all_the_same(house):
+    """I29: it is written down, so whoever began it also ends it, though the store is away for longer."""
+    append, read, lost = house.store.append, house.store.read, []
+
+    async def unheard(asked):
+        told = await append(asked)
+        if isinstance(told[0].fact if told else None, AttemptStarted) and not lost:
+            lost.append("the answer")
+            house.drain.ask()
+            raise StoreError("no answer")
+        return told
+
+    async def away(stream):
+        if lost == ["the answer"]:
+            lost.append("a look for it")
+            raise StoreError("no answer")
+        return await read(stream)
+
+    house.store.append, house.store.read = unheard, away
+    await house.due()
+    await house.hear()
+    asyncio.get_running_loop().set_exception_handler(lambda loop, told: lost.append(told["message"]))
+    await house.lanes.quiet()
+    await house.drain.left()
+    assert lost == ["the answer", "a look for it"]
+    assert await house.story() == ["AttemptStarted", "PostPublished"]
+    assert len(house.channels["linkedin"].sent) == 1
+
+
+async def test_an_attempt_that_was_not_written_down_is_not_made(house):
+    """I28: what is ready stays ready, and begins once the store takes it, when the line is free again."""
+    append, refused = house.store.append, []
+
+    async def full(asked):
+        if asked.says and isinstance(asked.says[0].facts[0].fact, AttemptStarted) and not refused:
+            refused.append("no room")
+            raise StoreError("no room")
+        return await append(asked)
+
+    house.store.append = full
+    asyncio.get_running_loop().set_exception_handler(lambda loop, told: refused.append(told["message"]))
+    await house.due()
+    await house.hear()
+    await house.lanes.quiet()
+    assert refused == ["no room", "a lane broke"]
+    assert await house.story() == []
+    assert house.channels["linkedin"].sent == []
+    await house.after(LEASE)
     assert await house.story() == ["AttemptStarted", "PostPublished"]

@@ -42,6 +42,9 @@ SEEDS: dict[str, Seed] = {
     "a relay that stood still offered again what another had offered and what had aged away": Seed(
         124, "nobody_asks_how_far_another_relay_has_come"
     ),
+    "an attempt whose beginning the store did not answer was dropped, and leaving left it without an outcome": Seed(
+        3348, "an_attempt_that_began_unheard_is_left_lying"
+    ),
 }
 
 FOUND_BY: dict[str, int] = {
@@ -90,6 +93,7 @@ FOUND_BY: dict[str, int] = {
     "a_link_is_dressed_for_the_campaign_of_the_day": 1,
     "an_intent_lasts_a_minute": 0,
     "whoever_leaves_waits_for_nobody": 1,
+    "an_attempt_that_began_unheard_is_left_lying": 3348,
     "the_last_true_copy_is_taken_for_the_end": 124,
     "nobody_asks_how_far_another_relay_has_come": 124,
 }

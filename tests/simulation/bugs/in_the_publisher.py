@@ -209,3 +209,13 @@ def a_refused_first_look_tells_nobody() -> Iterator[Change]:
 def posts_of_one_instant_have_no_order() -> Iterator[Change]:
     """Their turn and their time are the same, and whichever row comes first goes first (S3)."""
     yield Change(sending, "IN_TURN", ("turn", "due_at"))
+
+
+@bug
+def an_attempt_that_began_unheard_is_left_lying() -> Iterator[Change]:
+    """The store's answer is lost, so its lane drops it: nothing is sent, and somebody has to look for it (I4, I29)."""
+
+    async def nobody_looks(self: Any, say: Any) -> None:
+        return None
+
+    yield Change(sending.Sending, "_there", nobody_looks)
