@@ -109,10 +109,12 @@ READY = Table(
     {"story": TEXT, "connection": TEXT, "account": TEXT, "channel": TEXT, "turn": WHOLE, "due_at": INSTANT,
      "position": WHOLE, "round": WHOLE, "taken": WHOLE},
     key=("story",),
-    indexes=(("connection", "turn", "due_at", "position"), ("account",)),
-    never_none=("connection", "turn", "due_at", "position"),
+    indexes=(("connection", "due_at", "position"), ("account",)),
+    never_none=("connection", "due_at", "position"),
 )  # fmt: skip
-"""A due post waiting for a lane (D11). `position` is that of its PostDue: posts of one instant go out in that order.
+"""A due post waiting for a lane (D11). `turn` is for the lines among each other; within its line it goes by `due_at`.
+
+That is its slot, or when its next try may be. `position` is that of its PostDue, by which posts of one instant go.
 
 `taken` is the epoch of the line that holds it, or 0.
 """
@@ -124,7 +126,7 @@ LINE = Table(
     key=("connection",),
     indexes=(("channel", "head_turn"), ("account",)),
 )  # fmt: skip
-"""One connection's line: one attempt in flight; `head_turn` is the first waiting turn, None when nobody waits.
+"""One connection's line: one attempt in flight; `head_turn` is that of its first post, None when nobody waits.
 
 `last_turn` is the last one given out. `joined` is a new mark whenever a post joins, so that a lane that found nobody
 waiting closes the line only if nobody has joined since it looked.

@@ -151,6 +151,12 @@ def tries_of(state: State, due: PostDue) -> int:
     return state.tries if state.round == due.round else due.tries
 
 
+def due_at(state: State, due: PostDue) -> datetime:
+    """Its slot; once it was tried, when it may be tried again, so that a retry waits behind whoever was due by then."""
+    again = state.retry_at if state.round == due.round else None
+    return max(due.slot_at, again) if again else due.slot_at
+
+
 def over(state: State, due: PostDue) -> bool:
     """An old PostDue starts nothing: its round has ended, or a later one has begun (facts.md, who holds a post)."""
     return due.round < state.round or (due.round == state.round and state.ended)

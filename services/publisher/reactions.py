@@ -31,7 +31,7 @@ from services.chassis.store import Append, Say, Store
 from services.publisher import delivery, settling
 from services.publisher.case import Case, read_case
 from services.publisher.consequences import SERVICE, consequences, look_alarm, retry_alarm
-from services.publisher.turns import IN_TURN, Joining, account_lines, fair_turn, first_line, join, wake
+from services.publisher.turns import IN_ORDER, Joining, account_lines, fair_turn, first_line, join, wake
 
 Reaction = Callable[[Told], Awaitable[Append | None]]
 Ring = Callable[[dict[str, Any], Row], Awaitable[Append | None]]
@@ -131,7 +131,7 @@ async def joined(store: Store, case: Case, mark: str) -> Append | None:
         return None
     lines = await store.pick(account_lines(case.due.connection))
     turn = fair_turn(lines, await store.pick(first_line(case.due.connection)))
-    joining = Joining(case.story, case.due, case.last.position, mark)
+    joining = Joining(case.story, case.due, delivery.due_at(case.state, case.due), case.last.position, mark)
     rows = [clear_alarm(SERVICE, f"retry-{case.story}"), *join(joining, lines, turn)]
     return Append(still={delivery_stream(case.story): len(case.told)}, rows=rows)
 
@@ -140,7 +140,7 @@ async def woken(store: Store, reaches: Sequence[dict[str, str]], new_id: Callabl
     """Lines set aside because their first post had to wait; each is claimable again at its first post's turn."""
     heads: dict[str, Row] = {}
     for where in reaches:
-        for row in await store.pick(Pick(READY, where=where, order=IN_TURN)):
+        for row in await store.pick(Pick(READY, where=where, order=IN_ORDER)):
             heads.setdefault(str(row["connection"]), row)
     rows: list[Write] = [write for name, head in heads.items() for write in wake(name, head, new_id())]
     return Append(rows=rows) if rows else None

@@ -23,7 +23,7 @@ from services.publisher import delivery, recovering, settling
 from services.publisher.case import Case, read_case
 from services.publisher.consequences import SERVICE, consequences, retry_alarm
 from services.publisher.outside import Outside
-from services.publisher.turns import IN_TURN, free, hold, leave
+from services.publisher.turns import IN_ORDER, free, hold, leave
 
 LOCKED_WAIT = timedelta(minutes=1)
 """How long a line waits whose credential could not be opened just now: no attempt was begun, so no try is used."""
@@ -237,6 +237,7 @@ class Sending:
     async def _after(self, line: Row, first: Row, facts: Sequence[Fact], case: Case) -> list[Write]:
         """A limited post stays first in its line; a refused one too, and sets the line aside until the grant moves."""
         line, ready = await self._seen(line), await self._pick_ready(line)
+        first = {**first, "due_at": case.due.slot_at}
         match facts[0]:
             case RateLimited():
                 return [Put(READY, first), *free(line, [first])]
@@ -248,7 +249,7 @@ class Sending:
                 return free(line, ready)
 
     async def _pick_ready(self, line: Row) -> Sequence[Row]:
-        return await self.store.pick(Pick(READY, where={"connection": line["connection"]}, order=IN_TURN, limit=2))
+        return await self.store.pick(Pick(READY, where={"connection": line["connection"]}, order=IN_ORDER, limit=2))
 
     async def _seen(self, line: Row) -> Row:
         """The line with the mark of whoever joined last, read before looking who is next."""

@@ -3,6 +3,9 @@
 A *turn* is fair: an account that floods a channel waits behind its own posts, since each of them takes the turn after
 its last, while a newcomer starts at the turn the channel is serving. A line that nobody waits in has no `head_turn`,
 so ten thousand posts behind a limited or refused line cost a lane nothing.
+
+A turn is between lines. Within a line posts go out as they came due, whatever turns they were given: one whose PostDue
+could not be taken for a moment, or was decided side by side with others, joins behind them and still goes first (I19).
 """
 
 from __future__ import annotations
@@ -15,15 +18,19 @@ from events import PostDue
 from events.channels import account_of, channel_of
 from services.chassis.rows import LINE, READY, Change, Drop, Pick, Put, Row, Write
 
-IN_TURN = ("turn", "due_at", "position")
+IN_ORDER = ("due_at", "position")
 
 
 @dataclass(frozen=True, slots=True)
 class Joining:
-    """A post that becomes ready by the PostDue at `position`, and the fresh mark its line will carry."""
+    """A post that becomes ready by the PostDue at `position`, and the fresh mark its line will carry.
+
+    `due_at` is its slot, or when the wait for its next try is over (S29).
+    """
 
     story: str
     due: PostDue
+    due_at: datetime
     position: int
     mark: str
 
@@ -69,7 +76,7 @@ def ready_row(joining: Joining, turn: int) -> Row:
         "account": account_of(due.connection),
         "channel": channel_of(due.connection),
         "turn": turn,
-        "due_at": due.slot_at,
+        "due_at": joining.due_at,
         "position": joining.position,
         "round": due.round,
         "taken": 0,

@@ -36,6 +36,9 @@ SEEDS: dict[str, Seed] = {
     ),
     "a disk without room ended alarms and lanes": Seed(22, "a_full_disk_ends_the_alarms"),
     "posts of one instant changed places after a limit": Seed(5932, "posts_of_one_instant_have_no_order"),
+    "a post that could not be taken for a moment went out behind those that came due after it": Seed(
+        4505, "a_line_goes_by_its_turns"
+    ),
     "a fact somebody put on the feed once more was taken for its end, and the rest offered again": Seed(
         124, "the_last_true_copy_is_taken_for_the_end"
     ),
@@ -84,6 +87,7 @@ FOUND_BY: dict[str, int] = {
     "an_alarm_in_another_hand_is_asked_about_without_a_pause": 4,
     "a_full_disk_ends_the_alarms": 22,
     "posts_of_one_instant_have_no_order": 5932,
+    "a_line_goes_by_its_turns": 4505,
     "a_refused_key_is_exchanged_as_if_it_were_a_token": 27,
     "a_refused_credential_is_nobodys_business": 27,
     "a_renewed_grant_counts_as_the_one_before": 29,

@@ -207,8 +207,14 @@ def a_refused_first_look_tells_nobody() -> Iterator[Change]:
 
 @bug
 def posts_of_one_instant_have_no_order() -> Iterator[Change]:
-    """Their turn and their time are the same, and whichever row comes first goes first (S3)."""
-    yield Change(sending, "IN_TURN", ("turn", "due_at"))
+    """Their time is the same, and whichever row comes first goes first (S3)."""
+    yield Change(sending, "IN_ORDER", ("due_at",))
+
+
+@bug
+def a_line_goes_by_its_turns() -> Iterator[Change]:
+    """Whoever was given a later turn goes later, also when it came due before (I19)."""
+    yield Change(sending, "IN_ORDER", ("turn", "due_at", "position"))
 
 
 @bug
