@@ -18,6 +18,7 @@ from services.chassis.broker import BrokerFailed
 if TYPE_CHECKING:
     from services.gateway.app import Gateway
 
+LOOK_EVERY_S = 0.1
 FIRST_ANSWER_S = 5.0
 """A broker that has not answered by then is not there, and a start says so."""
 
@@ -29,20 +30,32 @@ async def _silent(_: Exception) -> None:
 @contextlib.asynccontextmanager
 async def connected(url: str) -> AsyncIterator[Nats]:
     """Comes back by itself for as long as it is held; `url` may name several servers, comma between."""
-    try:
-        async with asyncio.timeout(FIRST_ANSWER_S):
-            client = await nats.connect(
-                url.split(","), max_reconnect_attempts=-1, reconnect_time_wait=0.2, error_cb=_silent
-            )
-    except (TimeoutError, nats.errors.Error, OSError) as failed:
-        raise BrokerFailed(
-            f"no broker answers at {url}: start it, or set DISTRIBUTION_NATS_URL to where it is"
-        ) from failed
+    client = await _first_answer(url)
     try:
         yield client
     finally:
         with contextlib.suppress(Exception):  # a broker that has gone already closes no connection
             await client.close()
+
+
+async def _first_answer(url: str) -> Nats:
+    """It asks for ever, and may not hear a cancellation (`still_wanted` says why): so it is told until it does."""
+    asking = asyncio.ensure_future(
+        nats.connect(url.split(","), max_reconnect_attempts=-1, reconnect_time_wait=0.2, error_cb=_silent)
+    )
+    try:
+        await asyncio.wait({asking}, timeout=FIRST_ANSWER_S)
+        if asking.done():
+            return await asking
+        raise TimeoutError
+    except (TimeoutError, nats.errors.Error, OSError) as failed:
+        raise BrokerFailed(
+            f"no broker answers at {url}: start it, or set DISTRIBUTION_NATS_URL to where it is"
+        ) from failed
+    finally:
+        while not asking.done():
+            asking.cancel()
+            await asyncio.wait({asking}, timeout=LOOK_EVERY_S)
 
 
 @contextlib.contextmanager
