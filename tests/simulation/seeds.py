@@ -39,6 +39,9 @@ SEEDS: dict[str, Seed] = {
     "a post that could not be taken for a moment went out behind those that came due after it": Seed(
         4505, "a_line_goes_by_its_turns"
     ),
+    "posts that came due in one instant were decided side by side and went out in another order": Seed(
+        850, "a_line_goes_by_its_turns"
+    ),
     "a fact somebody put on the feed once more was taken for its end, and the rest offered again": Seed(
         124, "the_last_true_copy_is_taken_for_the_end"
     ),

@@ -149,9 +149,8 @@ class Attempts(Witness):
                 )
 
     def _came_before(self, due: PostDue, other: PostDue) -> bool:
-        """By the slot. At one instant by the log, unless an edit kept its turn or two processes listened at once."""
-        same_instant_counts = other.round == 1 and not self.house.plan.shared
-        return due.slot_at < other.slot_at or (due.slot_at == other.slot_at and same_instant_counts)
+        """By the slot. At one instant by the log, unless an edit kept its place."""
+        return due.slot_at < other.slot_at or (due.slot_at == other.slot_at and other.round == 1)
 
     def _was_tried(self, story: Story, *, excepted: Told | None = None) -> bool:
         assert story.due is not None
