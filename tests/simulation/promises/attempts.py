@@ -21,6 +21,7 @@ from events import (
     Told,
 )
 from events.channels import BACKOFF, CHANNELS, channel_of
+from services.publisher.outside import BUDGET_SPENT
 from tests.simulation.promises.book import Book, Story, Witness
 
 if TYPE_CHECKING:
@@ -169,8 +170,8 @@ def _settled(attempt: AttemptStarted, said: Sequence[object]) -> bool:
     """Whether what was said since proves that the attempt shows nothing, or a person took it upon themselves (I12)."""
     unclear = next((each for each in said if isinstance(each, AttemptUnclear)), None)
     returned = any(isinstance(each, DeliveryReturned) and each.reason == "send_again" for each in said)
-    if returned:
-        return True
+    if returned or any(isinstance(each, RateLimited) and each.code == BUDGET_SPENT for each in said):
+        return True  # whoever had no call left made none, though the look may have come before that was written
     if unclear is None:
         return any(isinstance(each, AttemptFailed | RateLimited | CredentialRefused | PostFailed) for each in said)
     channel = CHANNELS[channel_of(attempt.connection)]
