@@ -44,6 +44,7 @@ async def test_one_that_stands_still_is_ended_and_only_then_its_lines_are_free(o
     time = Time()
     taking, named = Takeover(MINE, time.elapsed), holder("publisher", other.pid)
     os.kill(other.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, other.pid, os.WSTOPPED)
     while time.at < OVERDUE_S:
         assert taking.not_yet(rows(named, None)) == {named}
         assert record_of(other.pid), "it is given a moment to say that it lives"
