@@ -39,12 +39,16 @@ def rows(*holders: str | None) -> list[dict]:
     return [{"connection": f"acme.{number}", "holder": each} for number, each in enumerate(holders)]
 
 
+def stand_still(pid: int) -> None:
+    os.kill(pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, pid, os.WSTOPPED)
+
+
 async def test_one_that_stands_still_is_ended_and_only_then_its_lines_are_free(other, monkeypatch):
     monkeypatch.setattr(takeover, "PATIENCE_S", 0.05)
     time = Time()
     taking, named = Takeover(MINE, time.elapsed), holder("publisher", other.pid)
-    os.kill(other.pid, signal.SIGSTOP)
-    os.waitid(os.P_PID, other.pid, os.WSTOPPED)
+    stand_still(other.pid)
     while time.at < OVERDUE_S:
         assert taking.not_yet(rows(named, None)) == {named}
         assert record_of(other.pid), "it is given a moment to say that it lives"
