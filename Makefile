@@ -26,8 +26,8 @@ demo: setup  ## play a week of posts through the whole house and judge it; KEEP=
 up: setup  ## the whole house in real time, with simulated channels; the page is on 127.0.0.1:8080
 	@.venv/bin/distribution up
 
-test: setup  ## the tests; ALL=1 makes an absent part red
-	$(PY) -m pytest
+test: setup  ## the tests, a file on each core; ALL=1 makes an absent part red
+	$(PY) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 check: setup  ## lint, types, house rules, catalogue up to date
 	.venv/bin/ruff check .

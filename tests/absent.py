@@ -8,22 +8,24 @@ from typing import Any
 
 import pytest
 
-_not_run: dict[str, str] = {}
+ABSENT = " is absent: "
 
 
 def needs(what: str, missing: Sequence[str]) -> None:
     """`missing` names what to install for the current test, which does not run where anything is missing."""
     if not missing:
         return
-    how = "install " + " ".join(missing)
+    lacking = f"{what}{ABSENT}install {' '.join(missing)}"
     if os.environ.get("ALL") == "1":
-        pytest.fail(f"{what} is absent: {how}; with ALL=1 every part has to run", pytrace=False)
-    _not_run[what] = how
-    pytest.skip(f"{what} is absent: {how}")
+        pytest.fail(f"{lacking}; with ALL=1 every part has to run", pytrace=False)
+    pytest.skip(lacking)
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    if _not_run:
+def not_run_here(terminalreporter: Any) -> None:
+    """Read from the reports, so that it is known whichever process has skipped it."""
+    reasons = {report.longrepr[2] for report in terminalreporter.stats.get("skipped", ())}
+    lacking = sorted(reason.removeprefix("Skipped: ") for reason in reasons if ABSENT in reason)
+    if lacking:
         terminalreporter.section("not run here")
-        for what, how in sorted(_not_run.items()):
-            terminalreporter.write_line(f"{what}: {how}")
+        for each in lacking:
+            terminalreporter.write_line(each.replace(ABSENT, ": "))

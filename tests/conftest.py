@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from services.chassis.opening import migrate, open_store
 from services.chassis.store_memory import MemoryStore
-from tests.absent import pytest_terminal_summary as pytest_terminal_summary
+from tests.absent import not_run_here
 from tests.servers_postgres import Server, postgres, schema
+from tests.telling import tell as tell
+from tests.telling import told_at_the_end
 
 _names = (f"house_{number}" for number in itertools.count(1))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    told_at_the_end(terminalreporter)
+    not_run_here(terminalreporter)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ def test_a_far_side():
 
 
 def run(folder: Path, missing: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
-    (folder / "conftest.py").write_text("from tests.absent import pytest_terminal_summary\n")
+    (folder / "conftest.py").write_text("from tests.absent import not_run_here as pytest_terminal_summary\n")
     (folder / "test_press.py").write_text(A_TEST.format(missing=missing))
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--rootdir={folder}", str(folder)]
     clean = {name: value for name, value in os.environ.items() if name != "ALL"}

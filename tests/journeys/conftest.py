@@ -1,10 +1,8 @@
-"""The settings a story is told in; at the end, how many tests each of them has had, and what was measured."""
+"""The settings a story is told in; at the end, how many tests each of them has had."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -12,21 +10,13 @@ from services.chassis.opening import migrate
 from tests.journeys.places import Place, four_processes, one_process
 
 SETTINGS = ("one process", "one process on PostgreSQL", "four processes on PostgreSQL")
-_told: Counter[str] = Counter()
-_measured: list[str] = []
-
-
-@pytest.fixture
-def measured() -> Callable[[str], None]:
-    """A line that is printed at the end of the tests, also of those that pass."""
-    return _measured.append
 
 
 @pytest.fixture(params=SETTINGS)
-async def place(request, tmp_path) -> AsyncIterator[Place]:
+async def place(request, tell, tmp_path) -> AsyncIterator[Place]:
     """A house in which nothing has happened yet. The same story is told in every setting."""
     setting: str = request.param
-    _told[setting] += 1
+    tell("stories told in each setting", setting)
     if setting == "one process":
         async with one_process(tmp_path) as house:
             yield house
@@ -39,14 +29,3 @@ async def place(request, tmp_path) -> AsyncIterator[Place]:
     migrate(database)
     async with one_process(tmp_path, database_url=database) as house:
         yield house
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    if _told:
-        terminalreporter.section("stories told in each setting")
-        for setting in SETTINGS:
-            terminalreporter.write_line(f"{setting}: {_told[setting]}")
-    if _measured:
-        terminalreporter.section("measured on the way")
-        for line in _measured:
-            terminalreporter.write_line(line)

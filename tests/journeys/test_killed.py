@@ -78,10 +78,10 @@ async def killed(folder: Path, seed: int, moments: Sequence[str]) -> Kills:
     return kills
 
 
-async def test_ten_kills_under_weather_and_every_post_stands_once(tmp_path, measured):
+async def test_ten_kills_under_weather_and_every_post_stands_once(tmp_path, tell):
     """Three times while the channel holds an answer back, twice while it is frozen, five times anywhere."""
     kills = await killed(tmp_path, SEED, MOMENTS)
-    measured(kills.told())
+    tell("measured on the way", kills.told())
     assert sum(map(bool, kills.open)) >= 3
     assert kills.created >= 1
     assert max(kills.first_action_s) <= FIRST_ACTION_S

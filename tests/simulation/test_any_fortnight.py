@@ -27,9 +27,8 @@ def fortnights() -> Tally:
     return Tally().add(play_all(range(FORTNIGHTS), workers=WORKERS))
 
 
-def test_whatever_happens_in_a_fortnight_the_promises_hold(fortnights, capsys):
-    with capsys.disabled():
-        print(f"\n{fortnights.table()}")
+def test_whatever_happens_in_a_fortnight_the_promises_hold(fortnights, tell):
+    tell(f"{FORTNIGHTS} fortnights", fortnights.table())
     assert not fortnights.failed, f"\n{fortnights.failures()}"
 
 

@@ -37,7 +37,6 @@ def test_a_planted_fault_is_taken_out_again():
     assert play(3).hash == before
 
 
-def test_the_whole_net_in_one_table(net, capsys):
+def test_the_whole_net_in_one_table(net, tell):
     """Printed, for whoever wonders which witness sees what."""
-    with capsys.disabled():
-        print(f"\n{table(net)}")
+    tell("planted bugs", table(net))

@@ -14,11 +14,10 @@ from tests.soak.crash_points import PLACES_MIN, crash_points
 ONE_OF_EACH = 260
 
 
-async def test_a_post_ends_right_wherever_its_house_is_killed(tmp_path, capsys):
+async def test_a_post_ends_right_wherever_its_house_is_killed(tmp_path, tell):
     found = await crash_points(tmp_path, ONE_OF_EACH)
     places = found[-1].reached
-    with capsys.disabled():
-        print(f"\nkilled at {found[-1].schedules} points on a post's way, in {places} distinct places")
+    tell("crash points", f"killed at {found[-1].schedules} points on a post's way, in {places} distinct places")
     assert places >= PLACES_MIN
     assert all(tried.kept for tried in found), [tried.violations for tried in found if not tried.kept]
 

@@ -14,10 +14,9 @@ from tests.soak.net import mutants
 FORTNIGHTS_MAX = 400
 
 
-async def test_the_first_ten_mutants_are_caught(tmp_path, capsys):
+async def test_the_first_ten_mutants_are_caught(tmp_path, capsys, tell):
     found = await mutants(tmp_path, FORTNIGHTS_MAX)
-    with capsys.disabled():
-        print(f"\n{capsys.readouterr().err}")
+    tell("drawn mutants", capsys.readouterr().err.strip())
     assert all(tried.kept for tried in found), [tried.violations for tried in found]
 
 
