@@ -11,7 +11,8 @@ from events.envelope import Fact, Frozen
 from events.production import Content, Media, Name
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-WallClock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+WallClock = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+"""In ASCII digits: other scripts have nines of their own, and one time could be written twice."""
 Channel = Literal["linkedin", "x", "facebook", "instagram", "tiktok", "youtube", "pinterest", "blog"]
 
 

@@ -23,7 +23,10 @@ PLACE = re.compile(r"\{([^{}]*)\}")
 PLACES = {"channel", "campaign", "bucket", "account", "post"}
 """What a UTM template may name (S34)."""
 SPACING_MIN, SPACING_MAX = timedelta(minutes=1), timedelta(days=1)
-TOLERANCE_MAX = timedelta(days=7)
+A_MINUTE = timedelta(minutes=1)
+"""Times of a week are whole minutes, so what lies between two slots is, too (S14)."""
+TOLERANCE_MIN, TOLERANCE_MAX = timedelta(minutes=1), timedelta(days=7)
+"""S20: no alarm rings at the very instant of its slot, so without any tolerance every post would be too late."""
 TEXT_MAX = 200
 EVERYTHING = "all"
 
@@ -102,8 +105,11 @@ def _wrong(account: str, document: AccountDocument) -> Iterator[Wrong]:
     for channel, spacing in document.spacing.items():
         if not SPACING_MIN <= spacing <= SPACING_MAX:
             yield Wrong(f"spacing.{channel}", "has to be between PT1M and P1D")
-    if not timedelta() <= document.tolerance <= TOLERANCE_MAX:
-        yield Wrong("tolerance", "has to be between PT0S and P7D")
+        elif spacing % A_MINUTE:
+            yield Wrong(f"spacing.{channel}", "has to be whole minutes; write it as in PT30M")
+    if not TOLERANCE_MIN <= document.tolerance <= TOLERANCE_MAX:
+        yield Wrong("tolerance", "has to be between PT1M and P7D, for without any no slot would be kept; "
+                    "write it as in PT2H")  # fmt: skip
     yield from _wrong_words(document)
 
 

@@ -59,7 +59,10 @@ WRONG = [
     ({**BERLIN, "times": {"x": {"someday": ["09:00"]}}}, "times.x.someday"),
     ({**BERLIN, "caps": {"x": {"posts_per_day_max": 0}}}, "caps.x.posts_per_day_max"),
     ({**BERLIN, "spacing": {"x": "PT1S"}}, "spacing.x"),
+    ({**BERLIN, "spacing": {"x": "PT1M59S"}}, "spacing.x"),
     ({**BERLIN, "tolerance": "-PT1H"}, "tolerance"),
+    ({**BERLIN, "tolerance": "PT0S"}, "tolerance"),
+    ({**BERLIN, "times": {"x": {"mon": ["0\u0669:00"]}}}, "times.x.mon.0"),
     ({**BERLIN, "owner": "nobody"}, "owner"),
     ({**BERLIN, "approval": {"reviewer": "x@y@z.example"}}, "approval.reviewer"),
     ({**BERLIN, "utm": {"utm_source": "{secret}"}}, "utm.utm_source"),
@@ -76,6 +79,13 @@ async def test_a_wrong_choice_is_refused_by_its_name(house):
         assert answer.headers["content-type"] == "application/problem+json"
         assert field in [each["field"] for each in answer.json()["errors"]], (field, answer.text)
     assert await house.facts(account_stream("acme")) == []
+
+
+async def test_the_bounds_themselves_are_taken(house):
+    by = await house.caller()
+    for choices in ({"tolerance": "PT1M"}, {"tolerance": "P7D"}, {"spacing": {"x": "PT1M"}}, {"spacing": {"x": "P1D"}}):
+        answer = await by.ask("PUT", "/v1/accounts/acme", {**BERLIN, **choices})
+        assert answer.status_code == 200, (choices, answer.text)
 
 
 async def test_no_account_is_called_like_the_whole_house(house):

@@ -22,6 +22,10 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"zone": None}, "zone", "missing"),
     ({"colour": "red"}, "colour", "leave it out"),
     ({"keep": "neither"}, "keep", "write wall_clock or instant"),
+    ({"keep": []}, "keep", "write wall_clock or instant"),
+    ({"keep": {}}, "keep", "write wall_clock or instant"),
+    ({"keep": ""}, "keep", "write wall_clock or instant"),
+    ({"keep": False}, "keep", "write wall_clock or instant"),
     ({"times": {"x": {"mon": ["25:61"]}}}, "times.x.mon.0", "write a time as in 09:00"),
     ({"times": {"x": {"mon": ["9:00"]}}}, "times.x.mon.0", "write a time as in 09:00"),
     ({"times": {"x": {"mon": ["09:00", "09:00"]}}}, "times.x.mon", "names 09:00 twice; each time once"),
@@ -35,7 +39,13 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"times": {"x": {"mon": "09:00"}}}, "times.x.mon", "has to be a list"),
     ({"spacing": {"x": "PT0S"}}, "spacing.x", "between PT1M and P1D"),
     ({"spacing": {"x": "half an hour"}}, "spacing.x", "PT30M"),
-    ({"tolerance": "P8D"}, "tolerance", "between PT0S and P7D"),
+    ({"spacing": {"x": "PT1M59S"}}, "spacing.x", "whole minutes"),
+    ({"spacing": {"x": "PT30M0.5S"}}, "spacing.x", "whole minutes"),
+    ({"times": {"x": {"mon": ["09:00", "0\u0669:00"]}}}, "times.x.mon.1", "write a time as in 09:00"),
+    ({"approval": {"digest_at": "0\u0669:00"}}, "approval.digest_at", "write a time as in 09:00"),
+    ({"tolerance": "P8D"}, "tolerance", "between PT1M and P7D"),
+    ({"tolerance": "PT0S"}, "tolerance", "no slot would be kept"),
+    ({"tolerance": "PT59S"}, "tolerance", "write it as in PT2H"),
 ]
 
 

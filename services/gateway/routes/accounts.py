@@ -89,7 +89,9 @@ async def patched(desk: Desk, asked: Asked, id: str, choices: Mapping[str, Any])
 def keep_of(choices: Mapping[str, Any]) -> tuple[KeepWord, dict[str, Any]]:
     """The choice that is no part of the document, and the rest."""
     patch = dict(choices)
-    keep = patch.pop("keep", None) or "wall_clock"
+    keep = patch.pop("keep", None)
+    if keep is None:  # null takes it back to its default, as it does with every choice
+        return "wall_clock", patch
     if keep not in ("wall_clock", "instant"):
         raise Problem(
             "invalid", "keep: write wall_clock or instant", errors=[Wrong("keep", "write wall_clock or instant")]
