@@ -154,7 +154,10 @@ A post may wait for the desk with several asks at once, each of which wants its 
 """
 
 ROOM = Table("room", {"connection": TEXT, "day": TEXT, "left": WHOLE}, key=("connection", "day"))
-"""How many slots a day still has, where that is known to be none: lets a planner step over full days."""
+"""How many slots a day still has, where that is known to be none: lets a planner step over full days.
+
+The row of the day `terms` carries a mark of the terms by which those of its connection were found full.
+"""
 
 READING = Table(
     "reading",

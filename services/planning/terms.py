@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from hashlib import blake2b
 from zoneinfo import ZoneInfo
 
 from events import AccountDocument, EngagementProfiled, Slot
 from events.channels import CHANNELS, channel_of
 from services.planning.posting_day import Cap
 from services.planning.windows import BEST_PRACTICE, SPACING, Offer, Week, learned, week_of, week_of_times
-from services.planning.zones import date_at, instant, shown, shows_again, zone_called
+from services.planning.zones import date_at, edition, instant, shown, shows_again, zone_called
 
 ONE_DAY = timedelta(days=1)
 DAYS_KEPT = 512
@@ -45,6 +46,13 @@ class Terms:
     cap: Cap
     tolerance: timedelta
     _known: dict[date, OfferedDay] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def mark(self) -> int:
+        """The same for all terms under which the same days are full: zone and its rules, times, and cap."""
+        walls = [[offer.wall.isoformat() for offer in offers] for offers in self.week]
+        by = [str(self.zone), edition(), walls, self.cap.posts_max, str(self.cap.zone), self.cap.rolling]
+        return int.from_bytes(blake2b(repr(by).encode(), digest_size=7).digest())
 
     def offered_on(self, day: date) -> OfferedDay:
         """A long queue asks for the same day again and again, so it is worked out once."""

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from events import About, Draft, SlotTaken, Why
 from events.subjects import posting_day_stream
-from services.chassis.rows import ROOM, Drop, Put, Write
+from services.chassis.rows import ROOM, Drop, Write
 from services.chassis.store import Append, Say, Store
 from services.planning import posting_day
 from services.planning.plan import LEAD, Look, Missed, Open, Planned, Wish, instants, plan
@@ -113,8 +113,7 @@ class Desk:
     def note_full(self, planned: Planned) -> None:
         """Days without room are stepped over from now on, by whoever plans next as well."""
         days = [*planned.full, planned.day] if planned.fills and planned.day else planned.full
-        for day in self._ledger.full.add(days) if days else ():
-            self.rows.append(Put(ROOM, {"connection": self.connection, "day": day.isoformat(), "left": 0}))
+        self.rows += self._ledger.found_full(days)
 
     # Giving back.
 

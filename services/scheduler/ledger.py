@@ -6,13 +6,14 @@ that is found out in time: every append names the streams it relied on, at the v
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from events import AccountDocument, EngagementProfiled
 from events.channels import account_of
 from events.subjects import account_stream, connection_stream, engagement_stream, posting_day_stream
-from services.chassis.rows import ROOM, Pick
+from services.chassis.rows import ROOM, Drop, Pick, Put, Write
 from services.chassis.store import Store
 from services.planning import posting_day
 from services.planning.full_days import FullDays
@@ -20,6 +21,9 @@ from services.planning.posting_day import Day
 from services.planning.terms import ONE_DAY, Terms, terms_of
 from services.planning.zones import date_at
 from services.scheduler.grounds import Account, Connection, account_known, connection_known, profile_known
+
+TERMS = "terms"
+"""In place of a day, and after every day: the row that says by which terms the days beside it are full."""
 
 
 @dataclass(slots=True)
@@ -32,7 +36,10 @@ class Sheet:
 
 @dataclass(slots=True)
 class Ledger:
-    """`versions` are those of the account, the connection and, where it counts, what was learned."""
+    """`versions` are those of the account, the connection and, where it counts, what was learned.
+
+    `marked`: the rows beside the facts say which days are full by these very terms, and not by others from before.
+    """
 
     connection: str
     account: Account
@@ -42,6 +49,7 @@ class Ledger:
     versions: dict[str, int]
     sheets: dict[date, Sheet] = field(default_factory=dict)
     full: FullDays = field(default_factory=FullDays)
+    marked: bool = False
 
     @property
     def account_version(self) -> int:
@@ -52,6 +60,17 @@ class Ledger:
             state, version = await store.fold(posting_day_stream(self.connection, day), posting_day)
             self.sheets[day] = Sheet(state, version)
         return self.sheets[day]
+
+    def found_full(self, days: Sequence[date]) -> list[Write]:
+        """What is written of it, for whoever opens the ledger next: at first in place of what stood by other terms."""
+        rows: list[Write] = []
+        if (fresh := self.full.add(days)) and not self.marked:
+            rows += [Drop(ROOM, {"connection": self.connection}), self._room(TERMS, self.terms.mark)]
+            self.marked = True
+        return [*rows, *(self._room(day.isoformat(), 0) for day in fresh)]
+
+    def _room(self, day: str, left: int) -> Put:
+        return Put(ROOM, {"connection": self.connection, "day": day, "left": left})
 
     def tidy(self, now: datetime) -> None:
         """Full days are not looked at again, and what is past is of no use."""
@@ -77,10 +96,18 @@ async def open_ledger(store: Store, connection: str, account: tuple[Account, int
         versions[engagement_stream(connection)], profile = len(learned), profile_known(learned)
     terms = terms_of(connection, document, profile)
     ledger = Ledger(connection, of_account, document, connection_known(connected), terms, versions)
-    today = date_at(now, terms.zone)
-    rows = await store.pick(Pick(ROOM, {"connection": connection}, since={"day": today.isoformat()}))
-    ledger.full.add(date.fromisoformat(str(row["day"])) for row in rows if row["left"] == 0)
+    await _recall_full_days(store, ledger, now)
     return ledger
+
+
+async def _recall_full_days(store: Store, ledger: Ledger, now: datetime) -> None:
+    """Other terms may have room on days that were full by those before, also where nobody has heard of them yet."""
+    today = date_at(now, ledger.terms.zone).isoformat()
+    rows = await store.pick(Pick(ROOM, {"connection": ledger.connection}, since={"day": today}))
+    left = {str(row["day"]): row["left"] for row in rows}
+    ledger.marked = left.pop(TERMS, None) == ledger.terms.mark
+    if ledger.marked:
+        ledger.full.add(date.fromisoformat(day) for day in left)
 
 
 async def read_account(store: Store, name: str) -> tuple[Account, int]:

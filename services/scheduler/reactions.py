@@ -12,7 +12,6 @@ from events import (
     ApprovalRefused,
     ChannelConnected,
     DeliveryReturned,
-    EngagementProfiled,
     Fact,
     PostFailed,
     Told,
@@ -20,7 +19,7 @@ from events import (
 from events.channels import account_of
 from events.subjects import approval_stream, engagement_stream, name_of
 from services.chassis.clock import Clock
-from services.chassis.rows import ROOM, Drop, Write
+from services.chassis.rows import Write
 from services.chassis.store import Append, Store
 from services.planning.rezoning import Keep
 from services.scheduler import post
@@ -116,8 +115,7 @@ def about_accounts(store: Store, *, clock: Clock, new_id: Callable[[], str]) -> 
             if not planned_alike(connection, changed, profile):
                 alone = planned_alike(connection, but_for_the_zone(changed), profile)
                 keep = await together(connection, told.fact.keep if alone else None)
-                rows += [Drop(ROOM, {"connection": connection}),
-                         call_for_replan(connection, now, cause=told.position, keep=keep)]  # fmt: skip
+                rows.append(call_for_replan(connection, now, cause=told.position, keep=keep))
         return Append(rows=rows) if rows else None
 
     async def together(connection: str, keep: Keep | None) -> Keep | None:
@@ -125,13 +123,7 @@ def about_accounts(store: Store, *, clock: Clock, new_id: Callable[[], str]) -> 
         called = await store.pick(called_for_replan(connection))
         return keep if all(orjson.loads(str(row["ring"])).get("keep") == keep for row in called) else None
 
-    async def engagement_profiled(told: Told) -> Append | None:
-        """Other windows may have room on days that were full (S16)."""
-        assert isinstance(told.fact, EngagementProfiled)  # noqa: S101 - the table
-        return Append(rows=[Drop(ROOM, {"connection": told.fact.connection})])
-
     return {
         ChannelConnected: channel_connected,
         AccountChanged: account_changed,
-        EngagementProfiled: engagement_profiled,
     }

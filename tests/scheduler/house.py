@@ -118,6 +118,10 @@ class House:
         await self.intake.take([Arrived(json.dumps(each).encode()) for each in messages])
         await self.settle()
 
+    async def take(self, *posts: str) -> None:
+        """They are taken in, and nobody has heard yet what was said before."""
+        await self.intake.take([Arrived(json.dumps(message(each)).encode()) for each in posts])
+
     def interrupt(self, before: type[Fact], say: Callable[[], Awaitable[object]]) -> None:
         """Just before the next append that carries such a fact, somebody else is quicker."""
         append = self.store.append

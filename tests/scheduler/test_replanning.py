@@ -140,3 +140,62 @@ async def test_s17a_a_slot_from_before_a_change_of_zone_still_counts(house):
     )
     await house.send(message("newcomer"))
     assert (await house.last("newcomer")).slot.local == "2026-11-25T07:00"
+
+
+class TestANewcomerIsQuickerThanTheReplan:
+    """It is taken in after the change was said and before anything was done about it; by the new terms, like whoever
+    comes later, and no restart is needed."""
+
+    async def test_s18_days_that_were_full_under_a_smaller_cap_are_not_full_any_more(self, house):
+        house = await self.full_of_promises()
+        assert await house.slots("first") == ["2026-11-30T10:00"]
+        await house.account(caps={"linkedin": {"posts_per_day_max": 3}})
+        await house.take("second")
+        await house.settle()
+        await house.send(message("third"))
+        assert await house.slots("first", "second", "third") == [
+            "2026-11-23T10:30", "2026-11-23T11:00", "2026-11-24T09:00",
+        ]  # fmt: skip
+
+    async def test_s18_also_in_a_house_that_starts_anew_just_then(self, house):
+        house = await self.full_of_promises()
+        await house.account(caps={"linkedin": {"posts_per_day_max": 3}})
+        house = House(before=house)
+        await house.take("second")
+        await house.settle()
+        assert await house.slots("first", "second") == ["2026-11-23T10:30", "2026-11-23T11:00"]
+
+    async def test_s16_a_morning_that_was_full_says_nothing_of_the_evenings_that_were_learned(self, house):
+        await house.account(mode="adaptive")
+        await house.settle()
+        windows = ({"days": [1], "from": "20:00", "to": "21:00", "weight": 1},)
+        profile = EngagementProfiled(connection=LINKEDIN, windows=windows, inputs={})
+        await house.say(f"engagement-{LINKEDIN}", profile)
+        await house.take("first")
+        await house.settle()
+        await house.send(message("second"))
+        assert await house.slots("first", "second") == ["2026-11-23T20:00", "2026-11-23T20:30"]
+
+    async def test_what_is_found_full_by_the_new_terms_is_known_to_a_house_that_starts_anew(self, house):
+        """Given two a day and Friday filled, when the house starts anew, then it steps over Friday at once."""
+        await house.account(caps={"linkedin": {"posts_per_day_max": 2}})
+        await house.settle()
+        await house.send(*(message(f"newcomer-{number}") for number in range(2)))
+        looked, fold = [], house.store.fold
+        house.store.fold = lambda stream, decider: looked.append(stream[-10:]) or fold(stream, decider)
+        house = House(before=house)
+        await house.send(message("later", not_before="2026-11-27T08:00:00Z"))
+        assert await house.slots("newcomer-0", "newcomer-1", "later") == [
+            "2026-11-27T10:00", "2026-11-27T10:30", "2026-11-30T10:00",
+        ]  # fmt: skip
+        assert "2026-11-27" not in looked
+
+    async def full_of_promises(self) -> House:
+        """One a day, and a week in which every day has its one, promised for an exact time."""
+        house = House()
+        await house.account(caps={"linkedin": {"posts_per_day_max": 1}})
+        await house.connect(LINKEDIN)
+        await house.settle()
+        await house.send(*(message(f"promise-{day}", exactly_at=(TEN + day * DAY).isoformat()) for day in range(5)))
+        await house.send(message("first"))
+        return house
