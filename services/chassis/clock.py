@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,10 @@ class Clock(Protocol):
 
     def elapsed(self) -> float:
         """Monotonic seconds since some moment."""
+        ...
+
+    def seconds_to(self, moment: datetime) -> float:
+        """Real seconds until house time reaches it, negative when it has; infinite where time stands still."""
         ...
 
     async def wait(self, until: datetime | None, *wakes: asyncio.Event) -> None:
@@ -115,9 +120,12 @@ class ScaledClock:
     def elapsed(self) -> float:
         return self._monotonic()
 
+    def seconds_to(self, moment: datetime) -> float:
+        return (moment - self.now()).total_seconds() / self._speed
+
     async def wait(self, until: datetime | None, *wakes: asyncio.Event) -> None:
         while not any(wake.is_set() for wake in wakes):
-            left = None if until is None else (until - self.now()).total_seconds() / self._speed
+            left = None if until is None else self.seconds_to(until)
             if left is not None and left <= 0:
                 return
             await _first_of(LONGEST_NAP_SECONDS if left is None else min(left, LONGEST_NAP_SECONDS), wakes)
@@ -158,6 +166,11 @@ class SteppingClock:
 
     def elapsed(self) -> float:
         return self._elapsed() if self._elapsed else (self._now - self._start).total_seconds()
+
+    def seconds_to(self, moment: datetime) -> float:
+        if self._running:
+            return self._running.seconds_to(moment)
+        return math.inf if moment > self._now else -math.inf
 
     def step_to(self, moment: datetime) -> None:
         """Never back; everybody whose instant has come is woken."""

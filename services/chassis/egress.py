@@ -5,7 +5,8 @@ once, checked to be public, and connected to as checked; the socket itself is ch
 looked like (A1, A2). Nobody is redirected, nothing is sent twice, no proxy variable is read. With a sandbox, the
 channels' hosts and the sandbox's own sites are found behind its address.
 
-The deadline is looked at in the transport's last hook before the first byte is written (D9): past it nothing leaves.
+The deadline is looked at in the transport's last hook before the first byte is written (D9): past it nothing leaves,
+and what has left by then is cut, so that nobody waits for an answer to an attempt that is being looked up.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ SITES = ".sites.sandbox"
 """The sandbox's own blogs."""
 OURS = {"user-agent": "Distribution", "accept": "*/*", "accept-encoding": "gzip, deflate", "connection": "keep-alive"}
 PORTS = {"https": 443, "http": 80}
+TOO_LATE = "the attempt's time was over before anything was sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ async def _before_writing(session: Any, context: Any, parameters: Any) -> None:
     if sending.written:
         raise NotTwice("the connection was closed before an answer came")
     if sending.deadline is not None and sending.clock.now() >= sending.deadline:
-        raise DeadlinePassed("the attempt's time was over before anything was sent")
+        raise DeadlinePassed(TOO_LATE)
     sending.written = True
 
 
@@ -153,7 +155,7 @@ class Egress:
         sending = _Sending(self._clock, deadline)
         token = _sending.set(sending)
         try:
-            async with asyncio.timeout(self._life_s):
+            async with asyncio.timeout(self._time_for(deadline)):
                 transport, address = self._way(httpx.URL(url), hosts)
                 sending.address = str(address)
                 request = httpx.Request(method, address, headers={**OURS, **headers}, content=body)
@@ -169,6 +171,13 @@ class Egress:
             return Answered(None, sent=sending.written, detail=f"{type(broken).__name__}: {broken}")
         finally:
             _sending.reset(token)
+
+    def _time_for(self, deadline: datetime | None) -> float:
+        """One attempt may make several calls, and all of them end by its deadline (D9)."""
+        left = self._life_s if deadline is None else min(self._life_s, self._clock.seconds_to(deadline))
+        if left <= 0:
+            raise DeadlinePassed(TOO_LATE)
+        return left
 
     async def close(self) -> None:
         await self._listed.aclose()

@@ -233,6 +233,8 @@ def settle(state: State, *, due: PostDue, attempt: int, outcome: Outcome, now: d
             until, told = held_until(outcome.until, now)
             return [RateLimited(**here, connection=started.connection, until=until, told=told,
                                 code=outcome.code, http_status=outcome.http_status)]  # fmt: skip
+        case Refused(kind="auth" | "revoked") if state.open.unclear:
+            return []  # it came after it was given up: whoever looks meets the same refusal, and keeps the alarm
         case Refused(kind="auth" | "revoked"):
             # Refresh once, repeat once; refused again, the grant counts as gone (S11, D20).
             gone = outcome.kind == "revoked" or state.refusals > 0

@@ -82,11 +82,11 @@ async def test_somebody_elses_slug_is_not_ours():
     assert (outcome.channel_post_id, len(asked)) == ("42", 2)
 
 
-async def test_the_deadline_travels_with_the_call_that_makes_it_visible_and_not_with_the_look():
+async def test_the_deadline_travels_with_the_look_and_with_the_call_that_makes_it_visible():
     channel = Channel(NONE_YET, POSTED)
     late = wordpress.Wish("Text", None, None, MARKER, NOW, deadline=NOW + timedelta(seconds=20))
     await wordpress.publish(channel, key(), late, now=NOW)
-    assert [asked.deadline for asked in channel.asked] == [None, NOW + timedelta(seconds=20)]
+    assert [asked.deadline for asked in channel.asked] == [late.deadline, late.deadline]
 
 
 async def test_markdown_arrives_as_html_without_anything_that_runs():

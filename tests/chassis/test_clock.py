@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -55,6 +56,19 @@ def test_a_scaled_clock_goes_on_in_the_same_time_after_a_restart():
     machine.passes(10)
     again = machine.clock(60, start=NINE, origin=NINE)
     assert first.now() == again.now() == NINE + timedelta(minutes=10)
+
+
+def test_how_long_it_really_is_until_then_goes_by_the_speed():
+    assert Machine().clock(60).seconds_to(NINE + timedelta(minutes=10)) == 10
+    assert Machine().clock(60).seconds_to(NINE - timedelta(minutes=1)) == -1
+
+
+def test_where_time_stands_still_no_later_moment_comes_by_itself():
+    clock = SteppingClock(NINE)
+    assert clock.seconds_to(NINE + HOUR) == math.inf
+    assert clock.seconds_to(NINE) <= 0
+    clock.turn_real()
+    assert 0 < clock.seconds_to(NINE + HOUR) <= HOUR.total_seconds()
 
 
 @pytest.mark.parametrize("speed", [0, -1, 101])

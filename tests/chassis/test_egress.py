@@ -32,6 +32,9 @@ class Stopped:
     def now(self) -> datetime:
         return self.moment
 
+    def seconds_to(self, moment: datetime) -> float:
+        return (moment - self.moment).total_seconds()
+
 
 class FarSide:
     """A server on a free port; keeps what it heard and answers with what the test wants."""
@@ -362,6 +365,21 @@ async def test_an_answer_that_never_comes_ends_with_the_attempts_life(far, house
 
     far.answer = silence
     given = await house(far.address, life_s=0.2).door("linkedin").send("POST", "https://api.linkedin.com/a")
+    assert (given.status, given.sent) == (None, True)
+
+
+async def test_an_answer_is_waited_for_until_the_attempts_deadline_and_no_longer(far, house):
+    """One that begins late in its attempt's life has less of it: by then somebody may be looking it up (D9)."""
+    never = asyncio.Event()
+
+    async def silence(request):
+        await never.wait()
+        return web.Response()
+
+    far.answer = silence
+    door = house(far.address, life_s=60).door("linkedin")
+    async with asyncio.timeout(30):
+        given = await door.send("POST", "https://api.linkedin.com/a", deadline=NINE + timedelta(seconds=0.2))
     assert (given.status, given.sent) == (None, True)
 
 

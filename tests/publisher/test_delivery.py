@@ -256,6 +256,14 @@ def test_a_401_ends_the_attempt_without_a_try():
         .then(REFUSED))  # fmt: skip
 
 
+@pytest.mark.parametrize("kind", ["auth", "revoked"])
+def test_a_401_of_an_attempt_that_is_being_looked_up_already_leaves_it_to_the_look(kind):
+    """Ended by it, the attempt would stay open without an alarm (I14)."""
+    given(delivery, started(), unclear(look_at=NINE + MINUTE)).when(
+        delivery.settle, **answer(Refused(kind, "65601", 401))
+    ).then()
+
+
 def test_a_refused_post_waits_until_its_grant_is_refreshed():
     refused = given(delivery, started(), REFUSED)
     refused.when(delivery.start, due=due(), **HERE).then()

@@ -126,7 +126,7 @@ async def publish(http: Http, credential: Credential, wish: Wish, *, now: dateti
 
 async def find(http: Http, credential: Credential, wish: Wish, *, now: datetime) -> Look:
     asked = _address(credential, "posts", slug=slug_of(wish), status="any", _fields="id,link,status,slug")
-    answer = await http.send("GET", asked, headers=_headers(credential))
+    answer = await http.send("GET", asked, headers=_headers(credential), deadline=wish.deadline)
     found = parsed(answer)
     if answer.status != 200 or not isinstance(found, list):
         told = mapping(found)
