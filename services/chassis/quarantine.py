@@ -7,9 +7,9 @@ before it is sent; those that were due or open already are the *suspects*, and t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import orjson
 
@@ -42,16 +42,24 @@ SAID_AGAIN: Final = timedelta(days=7)
 that is live already."""
 
 How = Literal["backup", "promotion"]
+Rows = Callable[[Table], Sequence[Row]]
+"""All rows of a table, as they were copied."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """`point` is the last position that was kept, and `since` its time; what happened until `at` may be forgotten."""
+    """`point` is the last position that was kept, and `since` its time; what happened until `at` may be forgotten.
+
+    `earlier` is the restore before, when this log is a copy of one that was restored itself. Of a post it no longer
+    matters once that post was looked for since; and it never did of one taken in more than a week after it. Posts may
+    wait for months, so no earlier one is ever dropped.
+    """
 
     point: int
     since: datetime
     at: datetime
     how: How = "backup"
+    earlier: Restored | None = None
 
     def concerns(self, taken_in_at: datetime) -> bool:
         return taken_in_at <= self.at + SAID_AGAIN
@@ -76,9 +84,23 @@ async def restored_of(store: Store) -> Restored | None:
 
 
 def restored_in(body: str) -> Restored:
-    kept = orjson.loads(body)
+    return _read(orjson.loads(body))
+
+
+def body_of(restored: Restored) -> str:
+    return orjson.dumps(restored).decode()
+
+
+def _read(kept: dict[str, Any]) -> Restored:
     since, at = (datetime.fromisoformat(kept[name]) for name in ("since", "at"))
-    return Restored(kept["point"], since, at, kept["how"])
+    earlier = kept.get("earlier")  # a row of an earlier release has none
+    return Restored(kept["point"], since, at, kept["how"], _read(earlier) if earlier else None)
+
+
+def carrying_on(restored: Restored, rows: Rows) -> Restored:
+    """With what the log that is put back, or was promoted, remembers of the restore before."""
+    bodies = [str(row["body"]) for row in rows(HOUSE) if row["name"] == NAME]
+    return replace(restored, earlier=restored_in(bodies[0]) if bodies else None)
 
 
 async def suspects(store: Store) -> list[str]:
@@ -96,20 +118,18 @@ def in_quarantine(suspects_left: int, restored: Restored | None) -> str | None:
     )
 
 
-def quarantine(rows: Callable[[Table], Sequence[Row]], restored: Restored, life: Put) -> list[Write]:
+def quarantine(rows: Rows, restored: Restored, life: Put) -> list[Write]:
     """What makes a log, as it stands, one that was restored: all of it in one transaction.
 
     A new life, in which every reader goes on where it was; nobody holds anything; budgets count as spent, because
     nobody knows what was called; and the suspects.
     """
-    body = {"point": restored.point, "since": restored.since.isoformat(), "at": restored.at.isoformat(),
-            "how": restored.how}  # fmt: skip
     born = Put(HOUSE, life.row)
     lives = {"incarnation": incarnation.incarnation_in(str(life.row["body"]))}
     nobody = {"holder": None, "lease_until": None}
     writes: list[Write] = [
         born,
-        Put(HOUSE, {"name": NAME, "body": orjson.dumps(body).decode()}),
+        Put(HOUSE, {"name": NAME, "body": body_of(restored)}),
         Change(CHECKPOINT, {}, lives),
         Change(LEASE, {}, {"holder": None, "until": None}),
         *(Change(table, {}, nobody) for table in (ALARM, LINE, LOOKING)),
@@ -120,7 +140,7 @@ def quarantine(rows: Callable[[Table], Sequence[Row]], restored: Restored, life:
     return writes
 
 
-def _suspected(rows: Callable[[Table], Sequence[Row]], restored: Restored) -> list[str]:
+def _suspected(rows: Rows, restored: Restored) -> list[str]:
     """Whose slot has come by now, and whoever was on the way to a channel."""
     stories = {str(row["story"]) for table in (READY, LOOKING) for row in rows(table)}
     for alarm in rows(ALARM):

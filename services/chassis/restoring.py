@@ -23,7 +23,7 @@ from services.chassis import codec, rows_sql
 from services.chassis.backups import KEPT, BackupUnfit, Manifest, flushed, prove_backup
 from services.chassis.incarnation import incarnation_row
 from services.chassis.opening import is_postgres, path_of
-from services.chassis.quarantine import How, Restored, quarantine
+from services.chassis.quarantine import How, Restored, Rows, carrying_on, quarantine
 from services.chassis.recorder_postgres import STALLED_S, Connection, PostgresRecorder, connect, server_of
 from services.chassis.recorder_sqlite import FOR_EVER, SCHEMA, locked
 from services.chassis.rows import CHAIN, HOUSE, TABLES, Put, Row, Table
@@ -66,7 +66,7 @@ def promoted(database_url: str, *, house_time: HouseTime) -> Done:
         with db.transaction():
             _lock(db, recorder.schema, "EXCLUSIVE")
             restored = _since(PostgresSnapshot(db, recorder.schema), house_time, "promotion")
-            return Done(restored, _quarantine_postgres(db, restored))
+            return Done(*_quarantine_postgres(db, restored))
 
 
 def _since(snapshot: Snapshot, house_time: HouseTime, how: How) -> Restored:
@@ -86,10 +86,10 @@ def _into_sqlite(path: Path, target: Path, manifest: Manifest, house_time: House
         part.chmod(0o600)
         with closing(sqlite3.connect(part, isolation_level=None)) as db:
             db.execute("BEGIN IMMEDIATE")
-            restored = _since(SqliteSnapshot(db), house_time, "backup")
+            rows = _rows_of(lambda sql: db.execute(sql).fetchall())
+            restored = carrying_on(_since(SqliteSnapshot(db), house_time, "backup"), rows)
             db.execute("DROP TABLE manifest")
-            writes = quarantine(_rows_of(lambda sql: db.execute(sql).fetchall()), restored, incarnation_row())
-            for write in writes:
+            for write in quarantine(rows, restored, incarnation_row()):
                 db.execute(*rows_sql.write(write, SQLITE))
             suspects = int(db.execute("SELECT COUNT(*) FROM suspect").fetchone()[0])
             db.execute("COMMIT")
@@ -139,8 +139,7 @@ def _into_postgres(path: Path, url: str, manifest: Manifest, house_time: HouseTi
         _empty(db, recorder.schema)
         _copy(db, recorder.schema, backup)
         db.execute(*rows_sql.write(Put(HOUSE, {"name": "schema", "body": str(SCHEMA)}), POSTGRES))  # type: ignore[arg-type]
-        restored = _since(backup, house_time, "backup")
-        return Done(restored, _quarantine_postgres(db, restored), manifest)
+        return Done(*_quarantine_postgres(db, _since(backup, house_time, "backup")), manifest)
 
 
 def _lock(db: Connection, schema: str, mode: str) -> None:
@@ -179,15 +178,16 @@ def _stream(db: Connection, schema: str, table: str, columns: Sequence[str], row
             copying.write_row(row)
 
 
-def _quarantine_postgres(db: Connection, restored: Restored) -> int:
-    life = incarnation_row(**server_of(db))
-    for write in quarantine(_rows_of(lambda sql: db.execute(sql).fetchall()), restored, life):  # type: ignore[arg-type]
+def _quarantine_postgres(db: Connection, restored: Restored) -> tuple[Restored, int]:
+    rows = _rows_of(lambda sql: db.execute(sql).fetchall())  # type: ignore[arg-type]
+    restored = carrying_on(restored, rows)
+    for write in quarantine(rows, restored, incarnation_row(**server_of(db))):
         db.execute(*rows_sql.write(write, POSTGRES))  # type: ignore[arg-type]
     row = db.execute("SELECT COUNT(*) FROM suspect").fetchone()
-    return int(row[0]) if row else 0
+    return restored, int(row[0]) if row else 0
 
 
-def _rows_of(asked: Callable[[str], Sequence[Any]]) -> Callable[[Table], list[Row]]:
+def _rows_of(asked: Callable[[str], Sequence[Any]]) -> Rows:
     def rows(table: Table) -> list[Row]:
         names = ", ".join(f'"{column}"' for column in table.columns)
         found = asked(f'SELECT {names} FROM "{table.name}"')  # noqa: S608 - names of rows.py

@@ -42,7 +42,8 @@ LEFT_THE_QUEUE = (PostCancelled, PostRejected, PostHeld, PostMissed, PostSchedul
 
 
 class Restored(Protocol):
-    """See the chassis: up to which position the log was kept, and until when it may have forgotten."""
+    """See the chassis: up to which position the log was kept, and until when it may have forgotten; and the restore
+    before, when the copy had been through one."""
 
     @property
     def point(self) -> int: ...
@@ -53,20 +54,41 @@ class Restored(Protocol):
     @property
     def at(self) -> datetime: ...
 
+    @property
+    def earlier(self) -> Restored | None: ...
+
     def concerns(self, taken_in_at: datetime) -> bool: ...
 
 
 def unproven(told: Sequence[Told], *, connection: str, taken_in_at: datetime, restored: Restored | None) -> bool:
-    """Whether this delivery must be looked up before its next attempt: none was begun since the restore, and nobody
-    has made sure."""
-    if restored is None or not restored.concerns(taken_in_at):
-        return False
-    since = _since(told, restored)
+    """Whether this delivery must be looked up before its next attempt."""
+    return bool(_unproven(told, connection=connection, taken_in_at=taken_in_at, restored=restored))
+
+
+def back_to(told: Sequence[Told], *, connection: str, taken_in_at: datetime, restored: Restored) -> datetime:
+    """From when on it is looked for: it may have been sent in what any of several restores has forgotten."""
+    missing = _unproven(told, connection=connection, taken_in_at=taken_in_at, restored=restored)
+    return min((each.since for each in missing), default=restored.since)
+
+
+def _unproven(
+    told: Sequence[Told], *, connection: str, taken_in_at: datetime, restored: Restored | None
+) -> list[Restored]:
+    """The restores that concern it, since which no attempt was begun, and nobody has made sure."""
+    missing: list[Restored] = []
+    while restored is not None:
+        if restored.concerns(taken_in_at) and not _proven(_since(told, restored), connection):
+            missing.append(restored)
+        restored = restored.earlier
+    return missing
+
+
+def _proven(since: Sequence[Fact], connection: str) -> bool:
     decided = any(
         isinstance(fact, AttemptStarted) or (isinstance(fact, DeliveryReturned) and fact.reason == "send_again")
         for fact in since
     )
-    return not decided and _absent(since) < facts_of(connection).looks
+    return decided or _absent(since) >= facts_of(connection).looks
 
 
 def may_look_at(connection: str, *, life: timedelta, restored: Restored) -> datetime:
@@ -76,7 +98,7 @@ def may_look_at(connection: str, *, life: timedelta, restored: Restored) -> date
 
 def look(
     state: State, told: Sequence[Told], *, due: PostDue, look: Look, marker: str, credential_version: int,
-    now: datetime, restored: Restored,
+    now: datetime, restored: Restored, looked_from: datetime,
 ) -> Sequence[Fact]:  # fmt: skip
     """What a look says about a post that may have been sent in the time that was forgotten."""
     here: dict[str, Any] = {"round": due.round, "attempt": FORGOTTEN}
@@ -92,7 +114,7 @@ def look(
         case Absent():
             return [
                 LookedUp(**here, look=number, found=False),
-                _unknown(due, marker, number, "shows nothing", restored),
+                _unknown(due, marker, number, "shows nothing", looked_from, restored),
             ]
         case LookFailed(auth=True):
             again = look_again_at(look, state.looks_first, now)
@@ -103,7 +125,7 @@ def look(
             if _failed(since) < len(BACKOFF):
                 return look_failed_first(due, number, look, now=now, failures=_failed(since))
             seen = LookedUp(**here, look=number, found=None, detail=look.code)
-            return [seen, _unknown(due, marker, number, f"did not answer ({look.code})", restored)]
+            return [seen, _unknown(due, marker, number, f"did not answer ({look.code})", looked_from, restored)]
 
 
 def settled(post: Sequence[Told], delivery: Sequence[Told], *, connection: str, restored: Restored) -> bool:
@@ -128,11 +150,11 @@ def _failed(since: Sequence[Fact]) -> int:
     return sum(isinstance(fact, LookedUp) and fact.attempt == FORGOTTEN and fact.found is None for fact in since)
 
 
-def _unknown(due: PostDue, marker: str, looks: int, what: str, restored: Restored) -> OutcomeUnknown:
+def _unknown(due: PostDue, marker: str, looks: int, what: str, since: datetime, restored: Restored) -> OutcomeUnknown:
     channel = DISPLAY[facts_of(due.connection).name]
     evidence = (
-        f"The house was restored, and what was sent between {restored.since:%Y-%m-%d %H:%M:%S} and "
-        f"{restored.at:%Y-%m-%d %H:%M:%S} UTC is not in its log. {channel} was looked at {looks} times for {marker} "
-        f"and {what}. Look there yourself: if it is live, say where; if it is not, send it again."
+        f"The house was restored, and what was sent between {since:%Y-%m-%d %H:%M:%S} and "
+        f"{restored.at:%Y-%m-%d %H:%M:%S} UTC may be missing in its log. {channel} was looked at {looks} times for "
+        f"{marker} and {what}. Look there yourself: if it is live, say where; if it is not, send it again."
     )
     return OutcomeUnknown(round=due.round, attempt=FORGOTTEN, evidence=evidence)

@@ -137,12 +137,15 @@ class Sending:
     ) -> bool:
         """Looked up before anything is sent (I27): True when the channel does not have it, so that it may start."""
         now, marker = self.clock.now(), self.outside.dress(case)[2]
-        wish = self.outside.wish(case, started_at=restored.since if restored else case.taken_in_at)
+        since = case.taken_in_at
+        if restored:
+            since = recovering.back_to(case.told, connection=case.due.connection, taken_in_at=since, restored=restored)
+        wish = self.outside.wish(case, started_at=since)
         look = await self.outside.find(case.due.connection, credential, wish, now)
         about: dict[str, Any] = {"due": case.due, "look": look, "marker": marker, "now": now,
                                  "credential_version": credential.version}  # fmt: skip
         if restored:
-            facts = recovering.look(case.state, case.told, restored=restored, **about)
+            facts = recovering.look(case.state, case.told, restored=restored, looked_from=since, **about)
         else:
             facts = settling.look_first(case.state, **about)
         last = facts[-1] if facts else None

@@ -16,7 +16,7 @@ from services.chassis.chain import ChainBroken
 from services.chassis.inbox import Inbox
 from services.chassis.incarnation import AnotherLog, incarnation_of
 from services.chassis.opening import migrate, open_store
-from services.chassis.quarantine import restored_of, suspects
+from services.chassis.quarantine import Restored, restored_of, suspects
 from services.chassis.restoring import LogNotEmpty, promoted, restore
 from services.chassis.rows import ALARM, BUDGET, CHECKPOINT, HOUSE, LEASE, LINE, PARKED_BODY, READY, VAULT, Pick, Put
 from services.chassis.store import Append, Read
@@ -126,6 +126,24 @@ async def test_put_back_it_is_in_quarantine(address, wall, tmp_path):
     await store.close()
 
 
+async def test_put_back_again_it_still_knows_what_the_earlier_restore_had_forgotten(address, elsewhere, wall, tmp_path):
+    """A post that went out in the hours of the first may wait here for longer than until the second (I27)."""
+    await furnished(address, wall)
+    backup_of(address, tmp_path / "a.backup")
+    first = restore(tmp_path / "a.backup", address, house_time=lambda kept: NOW, replace=True).restored
+    wall.moment = NOW + timedelta(hours=1)
+    store = open_store(address, wall.now)
+    await store.append(append(99))
+    await store.close()
+    backup_of(address, tmp_path / "b.backup")
+    later = NOW + timedelta(hours=2)
+    done = restore(tmp_path / "b.backup", elsewhere, house_time=lambda kept: later)
+    store = open_store(elsewhere, wall.now)
+    assert await restored_of(store) == done.restored
+    assert done.restored == Restored(first.point + 1, wall.moment, later, earlier=first)
+    await store.close()
+
+
 async def test_it_is_taken_while_many_write_and_is_of_one_moment(address, wall, tmp_path):
     migrate(address)
     store = open_store(address, wall.now)
@@ -219,6 +237,7 @@ async def test_a_database_that_was_promoted_refuses_every_service_until_somebody
     done = promoted(postgres_address, house_time=lambda kept: NOW)
     assert (done.restored.how, done.suspects) == ("promotion", 3)
     await open_store(postgres_address, wall.now).close()
+    assert promoted(postgres_address, house_time=lambda kept: NOW).restored.earlier == done.restored
 
 
 async def test_a_process_that_lived_through_a_restore_writes_nothing_any_more(postgres_address, wall, tmp_path):

@@ -50,6 +50,7 @@ class Channel:
         self.looks: deque = deque()
         self.sent: list = []
         self.found: list = []
+        self.back_to: list = []
         self.gate = asyncio.Event()
         self.gate.set()
         self.called = asyncio.Event()
@@ -71,6 +72,7 @@ class Channel:
 
     async def find(self, http, credential, wish, *, now):
         self.found.append((wish.marker, now))
+        self.back_to.append(wish.started_at)
         return self.looks.popleft() if self.looks else Absent()
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-import orjson
 import pytest
 
 from events import DeliveryReturned, LookedUp, OutcomeUnknown, PostCancelled, PostPublished, SettleAsked
 from events.subjects import asking_stream, post_stream
 from services.channels.outcome import Absent, Found, LookFailed, Unavailable, Unclear
 from services.chassis.bells import BelledStore
-from services.chassis.quarantine import NAME, suspects
+from services.chassis.quarantine import NAME, Restored, body_of, suspects
 from services.chassis.rows import HOUSE, SUSPECT, Put
 from services.chassis.store import Append
 from services.publisher.proving import Proving
@@ -31,13 +30,17 @@ async def house():
     await house.lanes.close()
 
 
-async def restored(house: House, *, at: datetime = NINE, since: datetime = NINE - HOUR, suspected: str = STORY) -> None:
+async def restored(
+    house: House, *, at: datetime = NINE, since: datetime = NINE - HOUR, suspected: str = STORY,
+    earlier: Restored | None = None,
+) -> Restored:  # fmt: skip
     """As the store is when it was put back: up to here it is known, and after `since` anything may have happened."""
-    point = await house.store.position()
-    body = {"point": point, "since": since.isoformat(), "at": at.isoformat(), "how": "backup"}
-    await house.store.append(Append(rows=[Put(HOUSE, {"name": NAME, "body": orjson.dumps(body).decode()}),
-                                          Put(SUSPECT, {"story": suspected})]))  # fmt: skip
+    now = Restored(await house.store.position(), since, at, earlier=earlier)
+    await house.store.append(
+        Append(rows=[Put(HOUSE, {"name": NAME, "body": body_of(now)}), Put(SUSPECT, {"story": suspected})])
+    )
     house.lanes = house.more_lanes()
+    return now
 
 
 async def test_a_post_that_is_live_is_found_and_not_sent_however_late_it_is(house):
@@ -113,6 +116,42 @@ async def test_a_retry_that_was_waiting_is_looked_up_first(house):
     await house.until(at + HOUR)
     assert len(channel.sent) == sent
     assert (await house.story())[-1] == "PostPublished"
+
+
+async def test_after_two_restores_a_post_is_looked_for_in_what_either_of_them_has_forgotten(house):
+    """It went out in the hours of the first; the log that the second one put back has never heard of that."""
+    channel = house.channels["linkedin"]
+    first = await restored(house, since=NINE - 5 * HOUR, at=NINE - 4 * HOUR)
+    await restored(house, earlier=first)
+    await house.due()
+    channel.looks += [LookFailed("500")] * 4
+    await house.until(NINE + 3 * HOUR)
+    assert channel.back_to == [NINE - 5 * HOUR] * 4
+    unknown = await house.last()
+    assert isinstance(unknown, OutcomeUnknown)
+    assert "was sent between 2026-11-23 04:00:00 and 2026-11-23 09:00:00" in unknown.evidence
+
+
+async def test_what_was_looked_for_since_the_earlier_restore_is_no_longer_looked_for_in_its_hours(house):
+    channel = house.channels["linkedin"]
+    channel.answers.append(Unavailable("connection refused"))
+    first = await restored(house, since=NINE - 5 * HOUR)
+    await house.due()
+    await house.until(MAY_LOOK + 15 * SECOND)
+    assert (await house.story())[-1] == "AttemptFailed"
+    later = house.clock.at
+    await restored(house, since=NINE + MINUTE, at=later, earlier=first)
+    await house.until(later + HOUR)
+    assert channel.back_to == [NINE - 5 * HOUR] * 2 + [NINE + MINUTE] * 2
+    assert (await house.story())[-1] == "PostPublished"
+
+
+async def test_a_post_taken_in_weeks_after_the_earlier_restore_is_not_looked_for_in_its_hours(house):
+    first = await restored(house, since=NINE - timedelta(days=9), at=NINE - timedelta(days=8))
+    await restored(house, earlier=first)
+    await house.due()
+    await house.until(NINE + HOUR)
+    assert house.channels["linkedin"].back_to == [NINE - HOUR] * 2
 
 
 async def test_a_post_of_later_weeks_is_sent_as_ever(house):
