@@ -66,10 +66,10 @@ class PostScheduled(Fact, type="scheduler.post_scheduled"):
 
 
 class PostHeld(Fact, type="scheduler.post_held"):
-    """Waiting for a channel (S10)."""
+    """Waiting for a channel (S10); or, when a cancel was undone, for the approval it still needs (S38)."""
 
     connection: str
-    reason: Literal["disconnected", "not_connected", "restored"]
+    reason: Literal["disconnected", "not_connected", "restored", "not_approved"]
 
 
 class PostMissed(Fact, type="scheduler.post_missed"):

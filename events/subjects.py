@@ -84,7 +84,12 @@ def stuck_stream(service: str, position: int) -> str:
 
 
 def asking_stream(principal: str, key: str) -> str:
-    return f"asking-{hashlib.sha256(f'{principal}|{key}'.encode()).hexdigest()[:32]}"
+    return bulk_stream(hashlib.sha256(f"{principal}|{key}".encode()).hexdigest()[:32])
+
+
+def bulk_stream(bulk: str) -> str:
+    """The asks of one request; a bulk change is called after it."""
+    return f"asking-{bulk}"
 
 
 def answer_stream(ask: str) -> str:

@@ -22,7 +22,7 @@ from services.chassis.rows import Write
 from services.chassis.store import Append, Store
 from services.scheduler import post
 from services.scheduler.asks import NOT_FOUND, No, edited, over_limit, refusal
-from services.scheduler.case import Case, read_case
+from services.scheduler.case import Case, read_case, undone_by
 from services.scheduler.consequences import consequences
 from services.scheduler.grounds import account_known, connection_known
 from services.scheduler.limits import Sender, broken_limit
@@ -51,7 +51,9 @@ def asks(store: Store, *, clock: Clock, new_id: Callable[[], str]) -> dict[type[
         if case is None:
             return None, NOT_FOUND
         assert isinstance(told.fact, Ask)  # noqa: S101 - the table
-        return case, refusal(told.fact, case.state, version=case.version, approved=case.approved, now=clock.now())
+        undoes = await undone_by(store, case, told.fact)
+        return case, refusal(told.fact, case.state, version=case.version, approved=case.approved, now=clock.now(),
+                             undoes=undoes)  # fmt: skip
 
     async def slot_asked(told: Told) -> Append | None:
         """Retry, move and undo need a slot, so the desk decides, for many at once; a plain no needs no desk."""

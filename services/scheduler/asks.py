@@ -20,8 +20,13 @@ class No:
 NOT_FOUND = No("not_found", "There is no such post; look at its account and its name.")
 
 
-def refusal(ask: Ask, state: State, *, version: str, approved: bool, now: datetime) -> No | None:
-    """None when it can be granted, as far as the post itself is concerned."""
+def refusal(
+    ask: Ask, state: State, *, version: str, approved: bool, now: datetime, undoes: State | None
+) -> No | None:  # fmt: skip
+    """None when it can be granted, as far as the post itself is concerned.
+
+    `undoes` is how the post stood before the change that an undo takes back, if there is one.
+    """
     if ask.expected is not None and ask.expected != version:
         return No("stale", f"The post has moved on to version {version}; read it again before you decide.")
     if state.open:
@@ -38,7 +43,7 @@ def refusal(ask: Ask, state: State, *, version: str, approved: bool, now: dateti
         case EditAsked():
             return _ended(state) if state.phase not in FAILED else None
         case UndoAsked():
-            return _nothing_to_undo(state) or _not_approved(approved)
+            return _nothing_to_undo(state, undoes)
         case _:
             return None
 
@@ -93,8 +98,10 @@ def _too_far(ask: RescheduleAsked, now: datetime) -> No | None:
     return None
 
 
-def _nothing_to_undo(state: State) -> No | None:
-    moved = state.phase == "scheduled" and state.before is not None
-    if state.phase == "cancelled" or moved:
-        return None
-    return No("nothing_to_undo", "The post was neither cancelled nor moved, or it is past that.")
+def _nothing_to_undo(state: State, undoes: State | None) -> No | None:
+    if undoes is None:
+        return No("nothing_to_undo", "This change did nothing to the post that could be taken back, or somebody has "
+                  "changed the post since; move or cancel the post itself.")  # fmt: skip
+    if state.phase not in ("cancelled", "scheduled"):
+        return No("nothing_to_undo", "The post is past the move that would be taken back; move the post itself.")
+    return None

@@ -8,26 +8,34 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 
-from events import About, ApprovalGiven, ApprovalRefused, Comment, Fact, PostCommented, Told, draft
+from events import About, ApprovalGiven, ApprovalRefused, Comment, Fact, PostCommented, Told, UndoAsked, draft
 from events.channels import account_of, channel_of
-from events.subjects import approval_stream, delivery_stream, post_stream
+from events.subjects import approval_stream, bulk_stream, delivery_stream, post_stream
 from services.chassis.store import Say, Store
 from services.scheduler import post
+from services.scheduler.undoing import before_the_change
 
 ACTOR = "scheduler"
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`turn` is the position of its intake: the order that every replan keeps. `approved` covers this very content."""
+    """`turn` is the position of its intake: the order that every replan keeps. `approved` covers this very content.
+
+    `told` is its whole story, in the order of the log.
+    """
 
     story: str
     state: post.State
     post_version: int
     delivery_version: int
     turn: int
-    last: Told
+    told: Sequence[Told]
     approved: bool = True
+
+    @property
+    def last(self) -> Told:
+        return self.told[-1]
 
     @property
     def version(self) -> str:
@@ -60,7 +68,15 @@ async def read_case(store: Store, story: str) -> Case | None:
     everything = sorted([*told, *delivery], key=lambda each: each.position)
     state = reduce(post.evolve, (each.fact for each in everything), post.initial)
     approved = not state.gated or state.content_hash in approved_hashes(await store.read(approval_stream(story)))
-    return Case(story, state, len(told), len(delivery), told[0].position, everything[-1], approved)
+    return Case(story, state, len(told), len(delivery), told[0].position, everything, approved)
+
+
+async def undone_by(store: Store, case: Case, ask: Fact) -> post.State | None:
+    """How the post stood before the change that this ask would take back; None if it would take back none."""
+    if not isinstance(ask, UndoAsked):
+        return None
+    asks = {each.id for each in await store.read(bulk_stream(ask.bulk))}
+    return before_the_change(case.told, asks)
 
 
 def approved_hashes(told: Sequence[Told]) -> set[str]:

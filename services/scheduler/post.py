@@ -66,7 +66,7 @@ class Place:
 class State:
     """`round` is the last one begun, `tries` those used up; `fault` is why it failed or came back.
 
-    `place` is the slot it has or last had, `before` the one it had before a person moved it.
+    `place` is the slot it has or last had.
     """
 
     phase: Phase = "unknown"
@@ -76,7 +76,6 @@ class State:
     content_hash: str = ""
     wish: Wish = ANY_TIME
     place: Place | None = None
-    before: Place | None = None
     round: int = 0
     tries: int = 0
     attempts: int = 0
@@ -105,10 +104,10 @@ def evolve(state: State, fact: Fact) -> State:
         case PostScheduled():
             exactly = fact.slot.at if fact.why.mode == "exactly" else None
             place = Place(fact.slot, Wish(fact.not_before, exactly))
-            return replace(_anew(state), phase="scheduled", connection=fact.connection, place=place, wish=place.wish,
-                           before=_before(state, fact))  # fmt: skip
+            return replace(_anew(state), phase="scheduled", connection=fact.connection, place=place, wish=place.wish)
         case PostHeld():
-            return replace(_anew(state), phase="held", connection=fact.connection, fault=fact.reason)
+            phase = "taken_in" if fact.reason == "not_approved" else "held"
+            return replace(_anew(state), phase=phase, connection=fact.connection, fault=fact.reason)
         case PostMissed():
             return replace(state, phase="missed", fault=fact.reason)
         case PostDue():
@@ -128,14 +127,6 @@ def _anew(state: State) -> State:
     if state.phase not in FAILED:
         return state
     return replace(state, tries=0, look_first=state.attempts > 0, fault="")
-
-
-def _before(state: State, fact: PostScheduled) -> Place | None:
-    """A cancel that is undone leaves a move before it to be undone; a move that is undone leaves nothing."""
-    reason = fact.why.reason.partition(";")[0]
-    if reason == MOVED:
-        return state.place
-    return None if reason == UNDONE and state.phase != "cancelled" else state.before
 
 
 def _delivered(state: State, fact: Fact) -> State:
@@ -217,9 +208,9 @@ def due(state: State, *, slot_at: datetime, tolerance: timedelta) -> PostDue:
 
 
 def hold(
-    state: State, *, connection: str, reason: Literal["disconnected", "not_connected", "restored"]
+    state: State, *, connection: str, reason: Literal["disconnected", "not_connected", "restored", "not_approved"]
 ) -> Sequence[Fact]:
-    """It waits for its channel; one that waits already says nothing."""
+    """It waits for its channel, or its approval; one that waits already says nothing."""
     if state.phase == "held" and state.fault == reason:
         return []
     return [PostHeld(connection=connection, reason=reason)]

@@ -40,10 +40,10 @@ REASONS: dict[post.Phase, str] = {"held": "reconnected", "taken_in": "approved",
 
 
 class Seat:
-    """One post at the desk, with the row that brought it and the fact that was the cause."""
+    """One post at the desk, with the row that brought it, the fact that was the cause, and what it would undo."""
 
-    def __init__(self, desk: Desk, row: Row, case: Case, cause: Told) -> None:
-        self._desk, self._case, self._cause = desk, case, cause
+    def __init__(self, desk: Desk, row: Row, case: Case, cause: Told, undoes: post.State | None) -> None:
+        self._desk, self._case, self._cause, self._undoes = desk, case, cause, undoes
         self._about = case.about(desk.now, cause)
         self._row = row
         self._after: list[Write] = [served(row), wait_no_more(case.story)]
@@ -80,7 +80,8 @@ class Seat:
 
     async def _granted(self, ask: RetryAsked | RescheduleAsked | UndoAsked) -> bool:
         case, now = self._case, self._desk.now
-        no = refusal(ask, case.state, version=case.version, approved=case.approved, now=now)
+        no = refusal(ask, case.state, version=case.version, approved=case.approved, now=now,
+                     undoes=self._undoes)  # fmt: skip
         match ask:
             case _ if no:
                 pass
@@ -88,8 +89,8 @@ class Seat:
                 await self._at_once()
             case RescheduleAsked():
                 no = await self._moved(ask)
-            case UndoAsked():
-                no = await self._restored()
+            case UndoAsked() if self._undoes:
+                no = await self._restored(self._undoes)
         if no:
             self._desk.says.append(answer(self._cause, no, at=now, new_id=self._desk.new_id))
         return no is None
@@ -130,14 +131,29 @@ class Seat:
         wish = Wish(ask.not_before, ask.at)
         return await self._place_or_stay(await self._desk.plan(wish, post.MOVED), wish, lifted)
 
-    async def _restored(self) -> No | None:
-        """Cancelled: where it stood; moved: where it stood before."""
-        desk, state = self._desk, self._case.state
-        lifted = await self._lift()
-        place = state.place if state.phase == "cancelled" else state.before
-        wish = place.wish if place else state.wish
+    async def _restored(self, before: post.State) -> No | None:
+        """As it stood before the change: waiting for what it waited for, or in the slot it had."""
+        desk, cancelled = self._desk, self._case.state.phase == "cancelled"
+        if cancelled and self._waits_again(before):
+            return None
+        lifted, place = await self._lift(), before.place
+        wish = place.wish if place else before.wish
         planned = await (desk.restore(place, post.UNDONE) if place else desk.plan(wish, post.UNDONE))
+        if cancelled and isinstance(planned, Missed):
+            self._said += post.miss(self._case.state, reason=planned.reason)
+            return None
         return await self._place_or_stay(planned, wish, lifted)
+
+    def _waits_again(self, before: post.State) -> bool:
+        """A cancelled post that had no slot to come, or can have none now, is back in the queue without one."""
+        case, desk = self._case, self._desk
+        if before.phase == "missed":
+            self._said += post.miss(case.state, reason=before.fault)
+        elif not case.approved:
+            self._said += post.hold(case.state, connection=desk.connection, reason="not_approved")
+        elif not desk.listed or (before.phase == "held" and not desk.open):
+            self._hold()
+        return bool(self._said)
 
     async def _place_or_stay(self, planned: Planned | Missed, wish: Wish, lifted: SlotTaken | None) -> No | None:
         desk = self._desk

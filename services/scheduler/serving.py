@@ -19,7 +19,7 @@ from services.chassis.clock import Clock
 from services.chassis.rows import Row
 from services.chassis.store import Append, Conflict, Store, StoreError
 from services.planning.plan import LEAD
-from services.scheduler.case import read_case
+from services.scheduler.case import read_case, undone_by
 from services.scheduler.desks import Desks
 from services.scheduler.replanning import replan
 from services.scheduler.seating import Seat
@@ -98,7 +98,8 @@ class Serving:
                 if case is None:
                     desk.rows.append(served(row))
                 else:
-                    seats.append(Seat(desk, row, case, await self._cause_of(row) or case.last))
+                    cause = await self._cause_of(row) or case.last
+                    seats.append(Seat(desk, row, case, cause, await undone_by(self._store, case, cause.fact)))
             for seat in seats:
                 await seat.let_go()
             for seat in seats:

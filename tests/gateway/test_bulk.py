@@ -140,6 +140,14 @@ async def test_a_bulk_is_undone_by_its_id_post_by_post(house, owner, posts):
     }
 
 
+async def test_a_retry_is_nothing_to_undo_and_says_what_helps(house, owner, posts):
+    done = (await owner.ask("POST", "/v1/posts/bulk", {"action": "retry", "posts": [{"id": "acme.a"}]})).json()
+    (item,) = (await owner.ask("POST", f"/v1/bulks/{done['bulk']}/undo")).json()["items"]
+    assert (item["done"], item["problem"]["code"]) == (False, "nothing_to_undo")
+    assert "cancel the post" in item["problem"]["detail"]
+    assert await asks(house, UndoAsked) == []
+
+
 async def test_a_bulk_nobody_made_or_somebody_elses_cannot_be_undone(house, owner, posts):
     done = (await owner.ask("POST", "/v1/posts/bulk", cancelling("acme.a"))).json()
     stranger = await house.caller("owner", ["globex"])

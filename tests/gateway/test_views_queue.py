@@ -285,6 +285,14 @@ async def test_cancelled_may_be_undone(one):
     assert await one.stands() == ("scheduled", None)
 
 
+async def test_a_cancel_that_is_undone_while_its_approval_is_missing_awaits_it_again(one):
+    await (await one.taken_in(approval_required=True)).say(PostCancelled())
+    again = PostHeld(connection=LINKEDIN, reason="not_approved")
+    await one.say(again)
+    assert await one.stands() == ("awaiting_approval", None)
+    assert SENTENCES[PostHeld](again) == "Back in the queue: it waits for its approval again."
+
+
 async def test_rejected_is_an_end(one):
     await (await one.taken_in(approval_required=True)).say(PostRejected())
     assert await one.stands() == ("rejected", None)

@@ -24,7 +24,7 @@ from events import (
     UndoAsked,
 )
 from events.channels import CHANNELS
-from events.subjects import delivery_stream, engagement_stream, story_of
+from events.subjects import delivery_stream, engagement_stream, name_of, story_of
 from services.chassis.store import Append
 from services.planning.zones import zone_called
 from services.scheduler.case import Case, read_case
@@ -113,6 +113,8 @@ class Queue:
     def __init__(self, channel: str = "linkedin") -> None:
         self.house, self.channel, self.connection = House(), channel, f"{ACME}.{channel}"
         self.books, self.sent = Books(channel), list[str]()
+        self.changed: dict[str, str] = {}
+        """Under which name each post was last asked to move or to end: what an undo is about."""
         self.choices: dict[str, Any] = {"zone": "UTC", "mode": "best_practice", "cap": CAP, "spacing": 30}
         write = self.house.store.append
 
@@ -172,11 +174,14 @@ class Queue:
     async def ask(self, what: str, post: str, at: datetime) -> None:
         body: dict[str, Any] = {"post": post, "body_hash": "b"}
         asks = {
-            "cancel": CancelAsked(**body), "retry": RetryAsked(**body), "undo": UndoAsked(**body, bulk="b"),
+            "cancel": CancelAsked(**body), "retry": RetryAsked(**body),
+            "undo": UndoAsked(**body, bulk=self.changed.get(post, "b")),
             "exactly": RescheduleAsked(**body, at=at), "not_before": RescheduleAsked(**body, not_before=at),
             "edit": EditAsked(**body, text=f"Edited at {at}"),
         }  # fmt: skip
-        await self.house.ask(asks[what])
+        told = await self.house.ask(asks[what])
+        if what != "undo":
+            self.changed[post] = name_of(told.stream)
 
     async def deliver(self, post: str, outcome: str) -> None:
         """Only what a publisher could say of a post it holds."""

@@ -15,7 +15,6 @@ from events import (
     RetryAsked,
     SlotFreed,
     SlotTaken,
-    UndoAsked,
 )
 from events.subjects import story_of
 from tests.scheduler.house import House, message
@@ -263,67 +262,6 @@ class TestEdit:
         await due(house)
         await house.deliver(POST, started())
         assert await refused(house, EditAsked(**BODY, text="Mended")) == "already_started"
-
-
-class TestUndo:
-    async def test_a_cancelled_post_gets_the_slot_it_had(self, house):
-        await house.ask(CancelAsked(**BODY))
-        ask = await house.ask(UndoAsked(**BODY, bulk="b7"))
-        scheduled = await house.last()
-        assert (scheduled.slot.at, scheduled.why.reason) == (TEN, "undone")
-        assert await house.caused_by(ask) == ["PostScheduled", "SlotTaken"]
-        await due(house)
-        assert isinstance(await house.last(), PostDue)
-
-    async def test_if_somebody_has_that_slot_by_now_it_gets_the_next_one(self, house):
-        await house.ask(CancelAsked(**BODY))
-        await house.send(message("newcomer"))
-        await house.ask(UndoAsked(**BODY, bulk="b7"))
-        assert (await house.last()).slot.at == TEN + 30 * MINUTE
-
-    async def test_a_moved_post_goes_back_to_where_it_stood(self, house):
-        await house.ask(RescheduleAsked(**BODY, not_before=MONDAY + DAY))
-        await house.ask(UndoAsked(**BODY, bulk="b7"))
-        assert (await house.last()).slot.at == TEN
-
-    async def test_it_goes_back_to_where_it_stood_before_the_move_whatever_moved_it_since(self, house):
-        """Given a post that a person moved, when a change of its account moves it on, then undo is about the person."""
-        await house.ask(RescheduleAsked(**BODY, not_before=MONDAY + 3 * DAY))
-        await house.account(mode="custom", times={"linkedin": {"thu": ["19:00"], "fri": ["19:00"]}})
-        await house.settle()
-        await house.ask(UndoAsked(**BODY, bulk="b7"))
-        assert (await house.last()).slot.at == TEN
-
-    async def test_what_nobody_but_its_account_has_moved_has_nothing_to_undo(self, house):
-        await house.account(mode="custom", times={"linkedin": {"mon": ["19:00"]}})
-        await house.settle()
-        assert await refused(house, UndoAsked(**BODY, bulk="b7")) == "nothing_to_undo"
-
-    async def test_undone_twice_it_stays_where_it_stood(self, house):
-        await house.ask(RescheduleAsked(**BODY, not_before=MONDAY + DAY))
-        await house.ask(UndoAsked(**BODY, bulk="b7"))
-        assert await refused(house, UndoAsked(**BODY, bulk="b7")) == "nothing_to_undo"
-        assert (await house.last()).slot.at == TEN
-
-    async def test_a_cancel_that_is_undone_leaves_the_move_before_it_to_be_undone(self, house):
-        await house.ask(RescheduleAsked(**BODY, not_before=MONDAY + DAY))
-        await house.ask(CancelAsked(**BODY))
-        await house.ask(UndoAsked(**BODY, bulk="b8"))
-        assert (await house.last()).slot.at == MONDAY + DAY + HOUR
-        await house.ask(UndoAsked(**BODY, bulk="b7"))
-        assert (await house.last()).slot.at == TEN
-
-    async def test_s19_after_a_change_of_zone_it_keeps_its_wall_clock_like_everybody_else(self, house):
-        """An account has one zone: what comes back to the queue is read in it too."""
-        await house.ask(CancelAsked(**BODY))
-        await house.account(zone="America/New_York")
-        await house.settle()
-        await house.ask(UndoAsked(**BODY, bulk="b7"))
-        slot = (await house.last()).slot
-        assert (slot.local, slot.zone, slot.at) == ("2026-11-23T10:00", "America/New_York", TEN + 5 * HOUR)
-
-    async def test_what_was_neither_cancelled_nor_moved_has_nothing_to_undo(self, house):
-        assert await refused(house, UndoAsked(**BODY, bulk="b7")) == "nothing_to_undo"
 
 
 async def test_s25_fifty_cancels_at_once_are_each_answered(house):

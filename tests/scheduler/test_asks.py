@@ -46,6 +46,7 @@ RETRY, CANCEL, EDIT = RetryAsked(**BODY), CancelAsked(**BODY), EditAsked(**BODY,
 MOVE, UNDO = RescheduleAsked(**BODY, not_before=TEN), UndoAsked(**BODY, bulk="b7")
 EVERY = [RETRY, CANCEL, EDIT, MOVE, UNDO]
 QUEUED = (taken_in(), scheduled())
+QUEUED_STATE = reduce(post.evolve, QUEUED, post.initial)
 ENDS = {
     "failed": (*QUEUED, due(), started(), failed()),
     "refused": (taken_in(), PostRefused(code="text_too_long", detail="")),
@@ -55,9 +56,12 @@ ENDS = {
 }
 
 
-def code(ask, *facts, version: str = "2.0", approved: bool = True) -> str | None:
+def code(
+    ask, *facts, version: str = "2.0", approved: bool = True, undoes: post.State | None = QUEUED_STATE
+) -> str | None:
+    """`undoes` is how the post stood before the change that an undo is about."""
     state = reduce(post.evolve, facts, post.initial)
-    no = refusal(ask, state, version=version, approved=approved, now=MONDAY)
+    no = refusal(ask, state, version=version, approved=approved, now=MONDAY, undoes=undoes)
     return no.code if no else None
 
 
@@ -129,7 +133,7 @@ def test_what_is_queued_can_be_moved_edited_and_cancelled_and_not_retried(facts)
 def test_what_is_not_approved_gets_no_slot():
     gated = taken_in(approval_required=True)
     assert code(MOVE, gated, approved=False) == "awaiting_approval"
-    assert code(UNDO, gated, PostCancelled(), approved=False) == "awaiting_approval"
+    assert code(UNDO, gated, PostCancelled(), approved=False) is None  # without a slot it awaits its approval again
     assert code(RETRY, gated, scheduled(), due(), started(), failed(), approved=False) == "awaiting_approval"
     assert code(CANCEL, gated, approved=False) is None
     assert code(EDIT, gated, approved=False) is None
@@ -140,17 +144,19 @@ def test_nobody_plans_further_ahead_than_five_years():
     assert code(RescheduleAsked(**BODY, at=MONDAY + timedelta(days=1500)), *QUEUED) is None
 
 
-def test_undo_is_for_what_was_moved_or_cancelled():
-    assert code(UNDO, *QUEUED) == "nothing_to_undo"
-    assert code(UNDO, *QUEUED, scheduled(TEN + HOUR)) == "nothing_to_undo"
-    assert code(UNDO, *QUEUED, scheduled(TEN + HOUR, reason="moved")) is None
-    assert code(UNDO, *QUEUED, scheduled(TEN + HOUR, reason="moved"), due()) == "nothing_to_undo"
+def test_undo_is_for_what_was_moved_or_cancelled_and_is_still_unsent():
+    moved = scheduled(TEN + HOUR, reason="moved")
+    assert code(UNDO, *QUEUED, moved) is None
+    assert code(UNDO, *QUEUED, moved, undoes=None) == "nothing_to_undo"
+    assert code(UNDO, *QUEUED, PostCancelled(), undoes=None) == "nothing_to_undo"
+    assert code(UNDO, *QUEUED, moved, due()) == "nothing_to_undo"
 
 
 def test_every_no_names_the_mend():
     facts = [(CANCEL, ENDS["cancelled"]), (RETRY, QUEUED), (UNDO, QUEUED), (MOVE, (*QUEUED, due(), started()))]
     for ask, told in facts:
-        no = refusal(ask, reduce(post.evolve, told, post.initial), version="2.0", approved=True, now=MONDAY)
+        state = reduce(post.evolve, told, post.initial)
+        no = refusal(ask, state, version="2.0", approved=True, now=MONDAY, undoes=None)
         assert no is not None
         assert no.reason.endswith(".")
 

@@ -19,6 +19,7 @@ from events import (
     RetryAsked,
     UndoAsked,
 )
+from events.subjects import name_of
 from tests.scheduler.house import House, message
 from tests.scheduler.posts import (
     DAY,
@@ -180,8 +181,8 @@ class TestS21EveryDecisionCanBeExplained:
         await house.until(TEN)
         await house.connect(LINKEDIN)
         await house.settle()
-        await house.ask(RescheduleAsked(post=POST, body_hash="b", not_before=MONDAY + 2 * DAY))
-        await house.ask(UndoAsked(post=POST, body_hash="b", bulk="b"))
+        moved = await house.ask(RescheduleAsked(post=POST, body_hash="b", not_before=MONDAY + 2 * DAY))
+        await house.ask(UndoAsked(post=POST, body_hash="b", bulk=name_of(moved.stream)))
         await house.account(mode="custom", times=EVENINGS)
         await house.settle()
         await house.until(MONDAY + 9 * HOUR + 30 * MINUTE)

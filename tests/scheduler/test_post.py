@@ -253,13 +253,6 @@ class TestPlaces:
     def test_a_slot_taken_at_once_is_no_promise_to_keep_to_it(self):
         assert state(taken_in(), scheduled(mode=post.AT_ONCE)).wish == Wish()
 
-    def test_where_it_stood_before_a_move_is_remembered(self):
-        facts = taken_in(), scheduled(TEN), scheduled(TEN + HOUR, reason="moved; 10:00 could not be had")
-        for moved in (state(*facts), state(*facts, scheduled(TEN + 24 * HOUR, reason="replanned"))):
-            assert moved.before is not None
-            assert moved.before.slot.at == TEN
-        assert state(*facts, scheduled(TEN, reason="undone")).before is None
-
     def test_late_is_counted_from_the_slot(self):
         there = state(taken_in(), scheduled())
         assert not post.late(there, now=TEN + TOLERANCE, tolerance=TOLERANCE)

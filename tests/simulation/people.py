@@ -39,7 +39,7 @@ from events import (
 )
 from events.channels import account_of, channel_of
 from events.envelope import About, Draft
-from events.subjects import account_stream, approval_stream, asking_stream, connection_stream, house_stream
+from events.subjects import account_stream, approval_stream, asking_stream, connection_stream, house_stream, name_of
 from services.channels.adapter import Client, Granted
 from services.channels.sandbox import sites
 from services.chassis.bells import BelledStore
@@ -70,6 +70,8 @@ class People:
         self._left: set[str] = set()
         """Connections nobody will connect again before the fortnight is over."""
         self.asks: dict[str, Told] = {}
+        self._changed: dict[str, str] = {}
+        """Under which name each post was last asked to be cancelled or moved: what an undo is about."""
         store = BelledStore(house.disk)
         self._grants = Grants(store, clock=house.clock, vault=vault_of(store, house.plan.seed, "people"),
                               adapters=house.adapters, http_for=lambda name: WorldHttp(house.world, house.clock),
@@ -239,6 +241,8 @@ class People:
     def ask(self, fact: Fact, story: str) -> Told:
         told = self.say(asking_stream("a person", str(next(self._numbers))), fact, story=story)
         self.asks[told.id] = told
+        if isinstance(fact, CancelAsked | RescheduleAsked):
+            self._changed[story] = name_of(told.stream)
         return told
 
     def pick(self, number: int) -> str | None:
@@ -283,7 +287,7 @@ class People:
             case "reschedule":
                 return RescheduleAsked(**common, not_before=at)
             case _:
-                return UndoAsked(**common, bulk="a bulk")
+                return UndoAsked(**common, bulk=self._changed.get(story, "nobody's"))
 
     def _pause(self, scope: str, lasts: timedelta) -> None:
         self._house.faults.fired["paused"] += 1

@@ -19,7 +19,7 @@ from pydantic import AwareDatetime
 from events import CancelAsked, Fact, PostCancelled, PostScheduled, RescheduleAsked, RetryAsked, Told, UndoAsked
 from events.channels import account_of
 from events.envelope import utc
-from events.subjects import answer_stream
+from events.subjects import answer_stream, bulk_stream
 from services.gateway.asking import Asked, Wish, of_the_post
 from services.gateway.bodies import Ask, Body, Door
 from services.gateway.desk import Desk, allow
@@ -73,14 +73,17 @@ def bulk(desk: Desk) -> APIRouter:
 
 async def undone(desk: Desk, asked: Asked, id: str) -> JSONResponse:
     allow(asked.by, "queue")
-    there = await desk.store.read(f"asking-{id}") if BULK.fullmatch(id) else []
+    there = await desk.store.read(bulk_stream(id)) if BULK.fullmatch(id) else []
     if not there or not all(asked.by.sees(account_of(each.story)) for each in there):
         raise not_found()
     return await outcomes(desk, asked, [await taken_back(desk, asked, id, each) for each in there])
 
 
 async def taken_back(desk: Desk, asked: Asked, id: str, ask: Told) -> Item:
-    """What this bulk was refused for a post is not its to take back."""
+    """What this bulk was refused for a post is not its to take back; whether it stands still, the scheduler knows."""
+    if isinstance(ask.fact, RetryAsked):
+        return Item(ask.story, problem=Problem("nothing_to_undo", "A retry is not taken back; cancel the post, as long "
+                                               "as it is unsent."))  # fmt: skip
     if await desk.store.read(answer_stream(ask.id)):
         return Item(ask.story, problem=Problem("nothing_to_undo", "This bulk change did nothing to the post."))
     fact = UndoAsked(bulk=id, **common(ask.story, asked))

@@ -135,6 +135,8 @@ _HELD = {
 
 
 def _held(document: Document, fact: PostHeld, told: Told) -> Document:
+    if fact.reason == "not_approved":
+        return _status("awaiting_approval", connection=fact.connection, error=None, open=False, **NO_SLOT)
     return _waiting("pending", "held", None, _HELD[fact.reason], connection=fact.connection, error=None, open=False,
                     **NO_SLOT)  # fmt: skip
 

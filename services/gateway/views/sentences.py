@@ -64,6 +64,8 @@ _HELD: Final = {"disconnected": "is disconnected", "not_connected": "is not conn
 
 
 def _held(fact: e.PostHeld) -> str:
+    if fact.reason == "not_approved":
+        return "Back in the queue: it waits for its approval again."
     return f"Held: {_channel(fact.connection)} {_HELD[fact.reason]}."
 
 
