@@ -56,9 +56,7 @@ def released(
 
 def wish_of(document: Document) -> Wish:
     """What it was planned by last; one that never had a slot is planned by what Production asked for."""
-    why = document["why"]
-    exactly = document["exactly_at"] if why is None or why["mode"] == "exactly" else None
-    return Wish(_moment(document["not_before"]), _moment(exactly))
+    return Wish(_moment(document["not_before"]), _moment(document["exactly_at"]))
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from events import PostMissed, PostScheduled
+from events import PostMissed, PostScheduled, RescheduleAsked
 from services.gateway import allowances
 from services.gateway.page import channels
-from services.gateway.releasing import released, wish_of
+from services.gateway.releasing import released
 from services.gateway.views import queue
 from services.gateway.views.fold import Views
 from services.gateway.views.view import unpacked
@@ -18,10 +18,13 @@ from tests.gateway.weeks import week as week
 from tests.scheduler.house import House, message
 from tests.scheduler.posts import LINKEDIN, MONDAY
 
+TUESDAY = MONDAY + timedelta(hours=30)
 CAP = {"caps": {"linkedin": {"posts_per_day_max": 2}}}
 
 
-async def told_and_done(choices: dict, wishes: list[dict], hours: int) -> tuple[list, list]:
+async def told_and_done(
+    choices: dict, wishes: list[dict], hours: float, moved_to: dict | None = None
+) -> tuple[list, list]:
     """The plan that was shown while the channel was gone, and the slots after it came back."""
     house = House()
     await house.account(zone="Europe/Berlin", **choices)
@@ -29,6 +32,8 @@ async def told_and_done(choices: dict, wishes: list[dict], hours: int) -> tuple[
     await house.settle()
     names = [f"post-{number:02}" for number in range(len(wishes))]
     await house.send(*(message(name, **wish) for name, wish in zip(names, wishes, strict=True)))
+    if moved_to:
+        await house.ask(RescheduleAsked(post=names[0], body_hash="b", **moved_to))
     await house.disconnect()
     await house.until(MONDAY + timedelta(hours=hours))
     views = Views(house.store, None, clock=house.clock)
@@ -62,10 +67,18 @@ async def test_what_is_shown_is_what_is_released(choices, hours):
     assert plan or choices.get("mode"), "something was held"
 
 
-def test_a_post_that_was_moved_off_its_exact_time_is_not_bound_to_it_any_more():
-    exact = {"exactly_at": "2026-11-25T11:00:00Z", "not_before": None, "why": None}
-    assert wish_of(exact).exactly_at is not None
-    assert wish_of(exact | {"why": {"mode": "best_practice"}}).exactly_at is None
+@pytest.mark.parametrize(
+    "wish", [{}, {"exactly_at": MONDAY + timedelta(days=5)}, {"not_before": MONDAY + timedelta(hours=9)}]
+)
+@pytest.mark.parametrize("moved_to", [{"at": TUESDAY}, {"not_before": TUESDAY}])
+async def test_what_a_person_has_moved_it_to_counts_and_not_what_production_asked_for(wish, moved_to):
+    """Three o'clock on Tuesday lies outside the windows: only a time that was asked for exactly is kept there."""
+    asked = {name: at.isoformat() for name, at in wish.items()}
+    plan, done = await told_and_done({}, [asked], 54 if "not_before" in moved_to else 30.02, moved_to)
+    assert plan == done
+    [(_, slot)] = plan
+    assert slot is not None
+    assert (slot.at == TUESDAY) == ("at" in moved_to)
 
 
 async def test_reconnect_stands_beside_what_it_releases(week):

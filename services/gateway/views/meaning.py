@@ -112,12 +112,14 @@ def _edited(document: Document, fact: PostEdited, told: Told) -> Document:
 
 
 def _scheduled(document: Document, fact: PostScheduled, told: Told) -> Document:
+    """What was asked for last is what it is planned by again, whatever Production had asked for at first (S10)."""
     slot, why = fact.slot, fact.why
     considered = [{"local": each.local, "refused": each.refused} for each in why.considered]
     return _status(
         "scheduled",
         connection=fact.connection,
         not_before=instant(fact.not_before),
+        exactly_at=instant(slot.at) if why.mode == "exactly" else None,
         scheduled_at=instant(slot.at),
         slot={"local": slot.local, "zone": slot.zone, "wanted": slot.wanted, "why": slot.why},
         why={"mode": why.mode, "window": why.window, "weight": why.weight, "considered": considered,

@@ -16,7 +16,7 @@ from services.gateway.views import turns
 from services.gateway.views.meaning import CHANGES
 from services.gateway.views.view import Document, micros, table_of
 
-shape = 3
+shape = 4
 hears: frozenset[type[Fact]] | None = frozenset(CHANGES)
 initial: Document = {}
 STATUSES: Final = ("awaiting_approval", "pending", "scheduled", "published", "failed", "cancelled", "rejected")
