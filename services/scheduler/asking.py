@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 
 from events import (
     AccountDocument,
@@ -30,15 +31,18 @@ from services.scheduler.seating import answer
 from services.scheduler.waiting import to_the_desk
 
 Reaction = Callable[[Told], Awaitable[Append | None]]
+TOGETHER = timedelta(milliseconds=250)
+"""The last ask of a request calls the desk at once, the others only after this, so that they are planned together; it
+is called even if the last one is refused."""
 
 
 def asks(store: Store, *, clock: Clock, new_id: Callable[[], str]) -> dict[type[Fact], Reaction]:
     def refused(told: Told, no: No | None) -> Append:
         return Append([answer(told, no or NOT_FOUND, at=clock.now(), new_id=new_id)])
 
-    def desk_for(case: Case, told: Told) -> list[Write]:
-        return to_the_desk(case.state.connection, case.story, turn=case.turn, cause=told.position, now=clock.now(),
-                           mark=new_id())  # fmt: skip
+    def desk_for(case: Case, told: Told, *, after: timedelta = timedelta()) -> list[Write]:
+        return to_the_desk(case.state.connection, case.story, turn=case.turn, cause=told.position,
+                           now=clock.now() + after, mark=new_id())  # fmt: skip
 
     def granted(case: Case, told: Told, facts: Sequence[Fact], rows: Sequence[Write]) -> Append:
         now = clock.now()
@@ -62,7 +66,10 @@ def asks(store: Store, *, clock: Clock, new_id: Callable[[], str]) -> dict[type[
             return refused(told, no)
         if case.state.phase == "refused" and (broken := broken_limit(case.state.content, await sender_of(store, case))):
             return refused(told, over_limit(broken))  # the door said no, and the content is what it was
-        return Append(still={post_stream(case.story): case.post_version, **case.still}, rows=desk_for(case, told))
+        together = await store.read(told.stream)
+        after = TOGETHER if told.version < len(together) else timedelta()
+        rows = desk_for(case, told, after=after)
+        return Append(still={post_stream(case.story): case.post_version, **case.still}, rows=rows)
 
     async def cancel_asked(told: Told) -> Append | None:
         case, no = await considered(told)

@@ -102,6 +102,6 @@ def _nothing_to_undo(state: State, undoes: State | None) -> No | None:
     if undoes is None:
         return No("nothing_to_undo", "This change did nothing to the post that could be taken back, or somebody has "
                   "changed the post since; move or cancel the post itself.")  # fmt: skip
-    if state.phase not in ("cancelled", "scheduled"):
-        return No("nothing_to_undo", "The post is past the move that would be taken back; move the post itself.")
+    if state.phase != "cancelled" and (state.phase != "scheduled" or undoes.place is None):
+        return No("nothing_to_undo", "The post is past that move, or had no slot before it; move or cancel it instead.")
     return None

@@ -49,6 +49,7 @@ class Seat:
         self._after: list[Write] = [served(row), wait_no_more(case.story)]
         self._said: list[Fact] = []
         self._lifted: SlotTaken | None = None
+        self._no: No | None = None
 
     async def let_go(self) -> None:
         """Before anybody of a batch is planned: a slot that is given up in any case is in nobody's way (S14, S20)."""
@@ -56,8 +57,23 @@ class Seat:
         given_back = state.phase in GIVEN_BACK and state.phase != "taken_in"
         leaves = given_back or (state.phase == "returned" and self._case.approved)
         late = state.phase == "scheduled" and post.late(state, now=self._desk.now, tolerance=self._desk.terms.tolerance)
-        if (leaves or late) and not isinstance(ask, RetryAsked | RescheduleAsked | UndoAsked):
+        if isinstance(ask, RetryAsked | RescheduleAsked | UndoAsked):
+            case = self._case
+            self._no = refusal(ask, state, version=case.version, approved=case.approved, now=self._desk.now,
+                               undoes=self._undoes)  # fmt: skip
+            leaves, late = self._no is None and self._moves_for_certain(ask), False
+        if leaves or late:
             self._lifted = await self._lift()
+
+    def _moves_for_certain(self, ask: Fact) -> bool:
+        """A move that was granted so far always finds a slot, unless it is wanted *exactly at* one (S25)."""
+        match ask:
+            case RescheduleAsked():
+                return self._desk.listed and ask.at is None
+            case UndoAsked() if self._undoes and self._undoes.place:
+                return self._desk.listed and self._undoes.place.wish.exactly_at is None
+            case _:
+                return False
 
     async def serve(self) -> None:
         """An ask for a slot is answered; without one, or after a no, the post's own state says what it needs."""
@@ -79,9 +95,7 @@ class Seat:
         return lifted or await self._desk.lift(self._case.name, self._case.state.place)
 
     async def _granted(self, ask: RetryAsked | RescheduleAsked | UndoAsked) -> bool:
-        case, now = self._case, self._desk.now
-        no = refusal(ask, case.state, version=case.version, approved=case.approved, now=now,
-                     undoes=self._undoes)  # fmt: skip
+        no = self._no
         match ask:
             case _ if no:
                 pass
@@ -92,7 +106,7 @@ class Seat:
             case UndoAsked() if self._undoes:
                 no = await self._restored(self._undoes)
         if no:
-            self._desk.says.append(answer(self._cause, no, at=now, new_id=self._desk.new_id))
+            self._desk.says.append(answer(self._cause, no, at=self._desk.now, new_id=self._desk.new_id))
         return no is None
 
     async def _by_state(self) -> None:
@@ -134,8 +148,10 @@ class Seat:
     async def _restored(self, before: post.State) -> No | None:
         """As it stood before the change: waiting for what it waited for, or in the slot it had."""
         desk, cancelled = self._desk, self._case.state.phase == "cancelled"
-        if cancelled and self._waits_again(before):
-            return None
+        if cancelled:
+            await self._give_back()
+            if self._waits_again(before):
+                return None
         lifted, place = await self._lift(), before.place
         wish = place.wish if place else before.wish
         planned = await (desk.restore(place, post.UNDONE) if place else desk.plan(wish, post.UNDONE))

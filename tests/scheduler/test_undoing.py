@@ -154,6 +154,12 @@ class TestOnlyTheChangeThatIsMeant:
         assert await no_to_undoing(house, moved) == "nothing_to_undo"
         assert (await house.last()).slot.at == TEN
 
+    async def test_what_had_no_slot_before_it_was_moved_is_not_moved_back(self, house):
+        await house.send(message("missed", exactly_at="2026-11-23T05:00:00Z"))
+        moved = await house.ask(RescheduleAsked(post="missed", body_hash="b", not_before=MONDAY + DAY))
+        assert (await house.answer(await undo(house, moved, "missed"))).code == "nothing_to_undo"
+        assert isinstance(await house.last("missed"), PostScheduled)
+
     async def test_a_change_that_was_refused_has_nothing_to_undo(self, house):
         moved = await move(house, 1)
         refused = await house.ask(RescheduleAsked(post=POST, body_hash="b", at=MONDAY - DAY))
