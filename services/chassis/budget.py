@@ -13,13 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Protocol
-from zoneinfo import ZoneInfo
 
 import structlog
 
 from events.channels import CHANNELS, Budget, channel_of
 from services.chassis.rows import BUDGET, Claim, Drop, Pick, Put, Row
 from services.chassis.store import Append, Store, StoreError
+from services.planning.zones import date_at, instant, zone_called
 
 SPANS = 15
 """So many spans make a rolling window; a call counts at most one span longer than the channel would count it."""
@@ -56,10 +56,8 @@ class Span:
 
 def span_of(budget: Budget, at: datetime) -> Span:
     if budget.zone is not None:
-        local = at.astimezone(zone := ZoneInfo(budget.zone))
-        begins = datetime.combine(local.date(), time(), zone)
-        ends = datetime.combine(local.date() + timedelta(days=1), time(), zone)
-        return Span(begins.astimezone(UTC), ends.astimezone(UTC))
+        day = date_at(at, zone := zone_called(budget.zone))
+        return Span(instant(day, time(), zone), instant(day + timedelta(days=1), time(), zone))
     length = budget.window / SPANS
     begins = _BEGINNING + (at - _BEGINNING) // length * length
     return Span(begins, begins + length + budget.window)

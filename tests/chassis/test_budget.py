@@ -17,6 +17,7 @@ from services.chassis.rows import BUDGET, Pick
 from services.chassis.store import Append, StoreError
 from services.chassis.store_memory import MemoryStore
 from services.chassis.store_sqlite import SqliteStore
+from tests.zones import always_utc
 
 NINE = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -98,6 +99,11 @@ async def test_a_fixed_day_is_whole_again_at_the_channels_own_midnight():
     assert await house.takes(books, 9, UNITS_A_DAY) == 0
     house.clock.at = house.until
     assert await house.takes(books, 9, UNITS_A_DAY) == 4
+
+
+def test_the_channels_midnight_is_that_of_the_pinned_zones_and_not_this_machines(tmp_path):
+    with always_utc(tmp_path, "America/Los_Angeles"):
+        assert span_of(UNITS_A_DAY, NINE).ends == datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
 
 
 async def test_connections_do_not_share_a_budget():

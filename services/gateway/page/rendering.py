@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
@@ -18,6 +17,7 @@ from services.gateway.guards import CSP
 from services.gateway.problems import Problem
 from services.gateway.views.showing import DISPLAY
 from services.gateway.views.words import day
+from services.planning.zones import zone_called
 
 HERE: Final = Path(__file__).parent
 GLYPHS: Final = {"linkedin": "in", "x": "X", "facebook": "f", "instagram": "ig", "tiktok": "tt", "youtube": "yt",
@@ -38,7 +38,7 @@ def words(name: str) -> str:
 
 def moment(instant: str, zone: str, form: str = "%a %-d %b, %H:%M") -> str:
     """An instant on the wall clock of a zone."""
-    return datetime.fromisoformat(instant).astimezone(ZoneInfo(zone)).strftime(form)
+    return datetime.fromisoformat(instant).astimezone(zone_called(zone)).strftime(form)
 
 
 def excerpt(text: str, most: int = 110) -> str:

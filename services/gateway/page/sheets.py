@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
@@ -19,6 +18,7 @@ from services.gateway.views import accounts, approvals, queue
 from services.gateway.views.question import Question
 from services.gateway.views.turns import section
 from services.gateway.views.view import Document, unpacked
+from services.planning.zones import instant, zone_called
 
 ROWS: Final = 50
 OPEN: Final = ("limited", "retrying")
@@ -151,8 +151,11 @@ def monday_of(text: str | None, now: datetime) -> date:
 
 
 def instant_in(wall: str, zone: str) -> datetime:
-    """What somebody typed as a date and a time means on the wall of the account."""
+    """What somebody typed as a date and a time means on the wall of the account, as the planner means it (S19)."""
     try:
-        return datetime.fromisoformat(wall).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+        typed = datetime.fromisoformat(wall)
+        if typed.tzinfo is None:
+            return instant(typed.date(), typed.time(), zone_called(zone))
     except (ValueError, OverflowError):
         raise reading.wrong("at", "choose a date and a time") from None
+    raise reading.wrong("at", f"write the time as the clock of {zone} shows it, without an offset")
