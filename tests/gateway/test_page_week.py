@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -13,6 +13,7 @@ from services.gateway.page.board import nothing_free, ticks
 from services.planning.terms import terms_of
 from tests.gateway.examples import THURSDAY, at
 from tests.gateway.test_page import Elements, look, said_last, send, signed_in
+from tests.gateway.telling import slot
 from tests.gateway.weeks import week as week
 
 FRIDAY = date(2026, 11, 27)
@@ -80,6 +81,19 @@ async def test_slots_are_those_the_planner_would_offer(browser):
     assert slots == [("slot is-taken", "2026-11-27T09:00:00Z"), ("slot is-free", "2026-11-27T09:30:00Z"),
                      ("slot is-free", "2026-11-27T10:00:00Z"), ("slot is-free", "2026-11-27T10:30:00Z")]  # fmt: skip
     assert "3 free" in friday
+
+
+async def test_a_slot_of_the_last_day_that_the_next_week_has_filled_is_not_called_free(week, browser):
+    """Sunday evening in Los Angeles is Monday in UTC, and over any 24 hours it counts with Monday evening (S17a)."""
+    zone, one = "America/Los_Angeles", {"tiktok": {"posts_per_day_max": 1}}
+    times = {"tiktok": {"sun": ("17:00", "18:00"), "mon": ("17:30",)}}
+    await week.teller.account("coast", zone, mode="custom", times=times, caps=one)
+    await week.teller.connect("coast.tiktok")
+    await week.teller.take_in("coast.surf", "coast.tiktok")
+    await week.teller.schedule("coast.surf", "coast.tiktok", slot(datetime(2026, 12, 1, 1, 30, tzinfo=UTC), zone, -8))
+    sunday = cells((await browser.get("/week?from=2026-11-26")).text, "TikTok of coast")["2026-11-29"]
+    slots = [(attrs["class"], attrs["data-at"]) for attrs in Elements(sunday).all("li") if "data-at" in attrs]
+    assert slots == [("slot is-free", "2026-11-30T01:00:00Z"), ("slot is-full", "2026-11-30T02:00:00Z")]
 
 
 def test_a_day_without_a_free_slot_says_why():

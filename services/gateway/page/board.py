@@ -25,14 +25,14 @@ from services.gateway.views.view import Document, instant, micros
 from services.gateway.views.view import moment as instant_at
 from services.planning.plan import LEAD
 from services.planning.posting_day import refused
-from services.planning.terms import Terms
+from services.planning.terms import ONE_DAY, Terms
 from services.planning.zones import date_at
 
 POSTS_MAX: Final = 1000
 ROWS_MAX: Final = 60
 WAITING_MAX: Final = 200
 AROUND: Final = timedelta(days=2)
-"""A cap looks a day back and a day ahead, in a zone that may be a day away."""
+"""A cap looks a day back from the first moment and a day ahead of the last, in a zone that may be a day away."""
 COUNTED: Final = ("scheduled", "published")
 SHOWN_FIRST: Final = ("scheduled", "held", "limited", "missed")
 """Named even where there is none: whoever looks for them sees that there is none."""
@@ -162,7 +162,7 @@ async def rows_of(
     """A row for each connection, and how many rows there was no room for."""
     names = [name for name in accounts if asked.account in (None, name)]
     now = desk.now()
-    since, until = (datetime.combine(day, time(), now.tzinfo) for day in (days[0], days[-1]))
+    since, until = (datetime.combine(day, time(), now.tzinfo) for day in (days[0], days[-1] + ONE_DAY))
     found, taken = await desk.views.together(
         lambda db: (allowances.known(db, names), taken_between(db, names, since - AROUND, until + AROUND))
     )
