@@ -17,7 +17,7 @@ from events.envelope import utc
 from events.scheduler import Slot
 from services.gateway.views.view import Document
 from services.planning.full_days import FullDays
-from services.planning.plan import Look, Open, Planned, Wish, answered, plan
+from services.planning.plan import LEAD, Look, Open, Planned, Wish, answered, plan
 from services.planning.posting_day import Day, day_of, evolve
 from services.planning.rezoning import Keep, kept, off
 from services.planning.terms import Terms, terms_of
@@ -110,9 +110,9 @@ def _wish(document: Document) -> Wish:
 
 
 def may_move(document: Document, now: datetime) -> bool:
-    """*Exactly at* is a promise of its own; whatever is under way is out of the scheduler's hands."""
+    """*Exactly at* is a promise of its own; what is under way, or within the next minute, is out of our hands."""
     waits = document["status"] == "scheduled" and document["reason"] is None and not document["open"]
-    return waits and (document["why"] or {}).get("mode") != "exactly" and slot(document).at > now
+    return waits and (document["why"] or {}).get("mode") != "exactly" and slot(document).at >= now + LEAD
 
 
 def alike(before: Terms, after: Terms) -> bool:

@@ -36,7 +36,7 @@ CHANGES = (
 )
 
 
-async def queued(plan: list[tuple[str, int]], before: dict[str, Any], *, passed: int = 0) -> House:
+async def queued(plan: list[tuple[str, int]], before: dict[str, Any], *, passed: float = 0) -> House:
     """So many posts on two channels, some not before a later day, and some hours gone by."""
     house = House()
     await house.account(**before)
@@ -81,7 +81,7 @@ async def slots(house: House, count: int) -> dict[str, tuple[str, str]]:
 
 
 async def holds(
-    plan: list[tuple[str, int]], before: dict[str, Any], change: dict[str, Any], passed: int, keep: Keep
+    plan: list[tuple[str, int]], before: dict[str, Any], change: dict[str, Any], passed: float, keep: Keep
 ) -> None:
     house = await queued(plan, before, passed=passed)
     there = await slots(house, len(plan))
@@ -102,6 +102,13 @@ async def holds(
 async def test_what_it_says_is_what_then_happens(change, keep):
     plan = [("linkedin", 0)] * 9 + [("x", 0)] * 5 + [("linkedin", 2), ("linkedin", 3), ("x", 4), ("linkedin", 6)]
     await holds(plan, {}, change, 0, keep)
+
+
+@pytest.mark.parametrize("change", [CHANGES[0], CHANGES[2]])
+@pytest.mark.parametrize("seconds", [0.5, 30, 59.5, 60, 61])
+async def test_what_goes_out_within_the_next_minute_moves_no_more(seconds, change):
+    """The first of them has its slot at ten o'clock, two hours after the beginning."""
+    await holds([("linkedin", 0)] * 3, {}, change, 2 - seconds / 3600, "wall_clock")
 
 
 @given(
