@@ -12,8 +12,8 @@ from events.subjects import answer_stream, post_stream
 from services.gateway.page.board import nothing_free, ticks
 from services.planning.terms import terms_of
 from tests.gateway.examples import THURSDAY, at
-from tests.gateway.test_page import Elements, look, said_last, send, signed_in
 from tests.gateway.telling import slot
+from tests.gateway.test_page import Elements, look, said_last, send, signed_in
 from tests.gateway.weeks import week as week
 
 FRIDAY = date(2026, 11, 27)
