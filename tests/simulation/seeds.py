@@ -54,6 +54,8 @@ SEEDS: dict[str, Seed] = {
 }
 
 FOUND_BY: dict[str, int] = {
+    "the_kill_switch_is_not_looked_at": 3,
+    "a_late_send_is_told_to_nobody": 29,
     "the_checkpoint_is_written_in_a_transaction_of_its_own": 14,
     "an_alarm_is_lost_when_its_ring_meets_a_conflict": 9,
     "an_alarm_is_cleared_before_it_is_rung": 9,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from events import ChannelDisconnected, CredentialRefused, RateLimited
+from events import ChannelDisconnected, CredentialRefused, LateSendSeen, RateLimited
 from services.channels.outcome import Absent, LookFailed, Unavailable, Unclear
 from services.chassis.rows import ALARM, LINE, Put
 from services.publisher import app, attempt, case, consequences, delivery, lanes, looking, reactions, sending, settling
@@ -46,6 +46,25 @@ def one_look_is_enough_for_a_weak_list() -> Iterator[Change]:
     """Absent once is absent, on every channel (D10)."""
     of = settling.facts_of
     yield Change(settling, "facts_of", lambda name: replace(of(name), looks=1))
+
+
+@bug
+def the_kill_switch_is_not_looked_at() -> Iterator[Change]:
+    """Paused, and the posts go out all the same (G29)."""
+    yield Change(case, "paused", lambda told: False)
+
+
+@bug
+def a_late_send_is_told_to_nobody() -> Iterator[Change]:
+    """The line had been taken over meanwhile, so whatever the channel answered is forgotten (F5)."""
+    told = sending.Sending._told
+
+    async def quiet(self: Any, *about: Any, **more: Any) -> Any:
+        append = await told(self, *about, **more)
+        late = any(isinstance(each.fact, LateSendSeen) for say in append.says for each in say.facts)
+        return replace(append, says=()) if late else append
+
+    yield Change(sending.Sending, "_told", quiet)
 
 
 @bug

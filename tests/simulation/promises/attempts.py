@@ -1,4 +1,4 @@
-"""When an attempt may begin, and what its end may say: I12, I17, I18, I19's order, I20."""
+"""When an attempt may begin, and what its end may say: I12, I17, I18, I19's order, I20, and the kill switch (G29)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from events import (
     LookedUp,
     PostDue,
     PostFailed,
+    PublishingPaused,
+    PublishingResumed,
     RateLimited,
     Told,
 )
-from events.channels import BACKOFF, CHANNELS, channel_of
+from events.channels import BACKOFF, CHANNELS, account_of, channel_of
 from services.publisher.outside import BUDGET_SPENT
 from tests.simulation.promises.book import Book, Story, Witness
 
@@ -34,13 +36,14 @@ class Attempts(Witness):
     reaches = ("I12 attempts after an unclear one", "I12 looks that found it", "I17 attempts after a limit",
                "I18 retries after 1 minute", "I18 retries after 5 minutes", "I18 retries after 25 minutes",
                "I19 attempts with others waiting", "I20 attempts after a reconnect",
-               "I20 disconnects with posts due")  # fmt: skip
+               "I20 disconnects with posts due", "G29 attempts after a pause")  # fmt: skip
 
     def __init__(self, house: House, book: Book) -> None:
         super().__init__(house, book)
         self._connected: dict[str, bool] = {}
         self._reconnected: set[str] = set()
         self._limits: dict[str, Told] = {}
+        self._paused: dict[str, bool] = {}
 
     def heard(self, told: Told, story: Story | None) -> None:
         match told.fact:
@@ -52,6 +55,8 @@ class Attempts(Witness):
                     self._connected[name] = False
                     waiting = [each for each in self.book.by_connection[name] if each.due and not each.open]
                     self.reached["I20 disconnects with posts due"] += bool(waiting)
+            case PublishingPaused(scope=scope) | PublishingResumed(scope=scope):
+                self._paused[scope] = isinstance(told.fact, PublishingPaused)
             case RateLimited(connection=name):
                 self._limits[name] = told
             case AttemptFailed() if story:
@@ -68,6 +73,10 @@ class Attempts(Witness):
         if not self._connected.get(name):
             self.breach("I20", story.name, f"attempt {fact.attempt} began while {name} was disconnected")
         self.reached["I20 attempts after a reconnect"] += name in self._reconnected
+        switches = [self._paused.get(scope) for scope in ("all", channel_of(name), account_of(name))]
+        self.reached["G29 attempts after a pause"] += False in switches
+        if True in switches:
+            self.breach("G29", story.name, f"attempt {fact.attempt} began while publishing there was paused")
         limit = self._limits.get(name)
         if limit and isinstance(limit.fact, RateLimited):
             self.reached["I17 attempts after a limit"] += 1
