@@ -35,7 +35,7 @@ TO_THE_PLANNER = re.compile(rf"{POSTS.pattern}|learned .*|\d+ days of data")
 
 @dataclass
 class Found:
-    """What became of one post, and everything its decision said."""
+    """What became of one post, and everything its decision said, phrase by phrase: a reason is one of them, whole."""
 
     state: str
     slot: Slot | None = None
@@ -43,8 +43,11 @@ class Found:
 
     def explained(self, why: Why, slot: Slot) -> Found:
         self.slot = slot
-        self.words = [why.mode, why.window or "", why.reason, slot.why or "", f"{slot.why}, wanted {slot.wanted}"]
-        self.words += [f"{each.local.replace('T', ' ')} {each.refused}" for each in why.considered]
+        self.words = [why.mode, why.window or "", slot.why or "", f"{slot.why}, wanted {slot.wanted}"]
+        self.words += why.reason.split("; ")
+        for each in why.considered:
+            phrases = [each.refused, *re.split(": | or ", each.refused)]
+            self.words += [*phrases, *(f"{each.local.replace('T', ' ')} {phrase}" for phrase in phrases)]
         return self
 
 
@@ -63,7 +66,7 @@ def _compare(expected: Expected, found: Found) -> None:
         assert found.slot.at == expected.at, (named, found.slot)
         assert found.slot.local == f"{expected.at:%Y-%m-%dT%H:%M}", (named, found.slot)
     if expected.because is not None:
-        assert any(expected.because in each for each in found.words), (named, expected.because, found.words)
+        assert expected.because in found.words, (named, expected.because, found.words)
 
 
 # The scheduler.
@@ -241,14 +244,17 @@ def test_a_slot_that_is_wrong_by_one_minute_one_hour_or_one_word_is_seen():
     """The comparison can fail: whoever reads the table can rely on it."""
     at = worked.moment("Sun 2027-03-14 03:00-04:00")
     slot = Slot(at=at, local="2027-03-14T03:00", zone="America/New_York", wanted="02:30", why="gap")
-    found = Found("scheduled").explained(Why(mode="custom"), slot)
-    _compare(Expected(1, "scheduled", at, "gap, wanted 02:30"), found)
+    found = Found("scheduled").explained(Why(mode="custom", reason="replanned; no time was left on 2027-03-07"), slot)
+    for right in ("gap, wanted 02:30", "custom", "replanned", "no time was left on 2027-03-07"):
+        _compare(Expected(1, "scheduled", at, right), found)
     for wrong in (
         Expected(1, "scheduled", at + timedelta(minutes=1), None),
         Expected(1, "scheduled", worked.moment("Sun 2027-03-14 03:00-05:00"), None),
         Expected(1, "scheduled", worked.moment("Sun 2027-03-14 02:00-05:00"), None),
         Expected(1, "held", at, None),
         Expected(1, "scheduled", at, "gap, wanted 02:15"),
+        Expected(1, "scheduled", at, "planned"),
+        Expected(1, "scheduled", at, "no time was left"),
     ):
         with pytest.raises(AssertionError):
             _compare(wrong, found)

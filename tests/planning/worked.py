@@ -30,7 +30,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Expected:
-    """`at` knows its offset; `because` stands somewhere in the decision's own words."""
+    """`at` knows its offset; `because` is one of the decision's own phrases, whole."""
 
     post: int
     state: str
