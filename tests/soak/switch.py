@@ -69,6 +69,7 @@ async def one_throw(house: House, thrown: Thrown, scope: str, number: int) -> No
         if (took := time.monotonic() - began) > STOPPED_S:
             thrown.slow.append(f"round {number}: it took {took:.1f} s")
         pause = next(fact for fact in reversed(log.facts()) if fact.name == "publishing_paused").position
+        await until(lambda: due(log, scope, pause), what="a post waits within its reach while the house lives on")
     await house.kill()
     await house.start()
     async with doors_of(house) as doors:
