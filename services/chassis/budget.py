@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import structlog
 
 from events.channels import CHANNELS, Budget, channel_of
-from services.chassis.rows import BUDGET, Claim, Drop, Pick, Put, Row
+from services.chassis.rows import BUDGET, Change, Claim, Drop, Pick, Put, Row
 from services.chassis.store import Append, Store, StoreError
 from services.planning.zones import date_at, instant, zone_called
 
@@ -120,8 +120,9 @@ class Books:
                 self._pages.pop(connection, None)  # another claimer holds the row, or somebody has cleared it away
                 await asyncio.sleep(0)
                 continue
-            if (page.before + used(taken)) * 4 <= budget.calls_max * 3:
-                return  # far from the end: what somebody else has booked under an older span cannot matter
+            told = taken[0]["calls_max"] != budget.calls_max  # somebody, of calls that lie under an older span
+            if not told and (page.before + used(taken)) * 4 <= budget.calls_max * 3:
+                return  # far from the end: what else somebody has booked under an older span cannot matter
             # Near it, what the store says now decides: of two that are too many, the later one sees both.
             rows = counting(await self.rows(connection, budget), budget, self._clock.now())
             page.before = used(rows) - used([row for row in rows if row["starts_at"] == span.begins])
@@ -144,7 +145,16 @@ class Books:
             span = Span(begins, begins + (span.ends - span.begins))
         await self._open(connection, budget, span)
         await self._add(connection, budget, span, unknown)
+        if budget.zone is None:
+            await self._say_so(connection, budget)
         self._pages.pop(connection, None)
+
+    async def _say_so(self, connection: str, budget: Budget) -> None:
+        """What was told lies under an older span, where nobody looks who is far from the end. So every span that is
+        open says it has another limit than the budget's: whoever takes a call there sees that, and reads them all.
+        One more than the budget, since after a restore what a span could hold is taken as spent (I27)."""
+        where = {"connection": connection, "window": window_of(budget)}
+        await self._store.append(Append(rows=[Change(BUDGET, where, {"calls_max": budget.calls_max + 1})]))
 
     async def rows(self, connection: str, budget: Budget) -> Sequence[Row]:
         where = {"connection": connection, "window": window_of(budget)}
@@ -157,6 +167,8 @@ class Books:
         over = [row for row in rows if ends_of(budget, begins_of(row)) <= now]
         if over or not any(row["starts_at"] == span.begins for row in rows):
             await self._open(connection, budget, span, over)
+            # Read again: whoever is told of calls after this finds our row to say so, and before it, we find theirs.
+            there = counting(await self.rows(connection, budget), budget, now)
         page = Page(span, used([row for row in there if row["starts_at"] != span.begins]))
         self._pages[connection] = page
         self._pages.move_to_end(connection)

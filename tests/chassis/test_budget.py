@@ -189,6 +189,55 @@ async def test_one_that_counts_less_than_we_do_changes_nothing():
     assert await house.takes(books, 9) == 1
 
 
+HUNDRED = Budget(100, timedelta(minutes=15))
+
+
+async def test_what_one_process_is_told_the_others_know_at_their_next_call():
+    """Also one that had looked at the window before, and was far from its end."""
+    house = House()
+    told, other = house.books(), house.books()
+    assert [await house.taken(each, HUNDRED) for each in (told, other)] == [True, True]
+    await told.told("acme.x", HUNDRED, (0, NINE + 4 * MINUTE))
+    assert not await house.taken(other, HUNDRED)
+    assert house.until == NINE + 4 * MINUTE
+    house.clock.at += 2 * MINUTE
+    assert not await house.taken(other, HUNDRED)
+    house.clock.at = NINE + 4 * MINUTE
+    assert await house.takes(other, 200, HUNDRED) == 98
+
+
+async def test_a_channel_that_tells_of_some_left_leaves_the_others_so_many():
+    house = House()
+    told, other = house.books(), house.books()
+    await house.taken(other, HUNDRED)
+    await told.told("acme.x", HUNDRED, (30, NINE + 15 * MINUTE))
+    assert await house.takes(other, 200, HUNDRED) == 30
+
+
+async def test_what_is_told_while_another_process_begins_a_span_is_known_to_it():
+    house = House()
+    told, other = house.books(), house.books()
+    await house.taken(told, HUNDRED)
+    append = house.store.append
+
+    async def told_meanwhile(asked: Append) -> Any:
+        house.store.append = append
+        await told.told("acme.x", HUNDRED, (0, NINE + 15 * MINUTE))
+        return await append(asked)
+
+    house.clock.at += MINUTE
+    house.store.append = told_meanwhile
+    assert not await house.taken(other, HUNDRED)
+
+
+async def test_far_from_the_end_a_call_is_one_claim():
+    house = House()
+    books = house.books()
+    await books.take("acme.x", HUNDRED)
+    house.store.pick = house.store.append = None
+    assert await house.takes(books, 70, HUNDRED) == 70
+
+
 async def test_a_fixed_day_is_corrected_within_the_day():
     house = House()
     books = house.books()
