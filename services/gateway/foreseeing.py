@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import select
 
-from events import AccountDocument, EngagementProfiled
+from events import AccountDocument, EngagementProfiled, Slot
 from services.gateway.account import Account
 from services.gateway.desk import Desk
-from services.gateway.previewing import COUNTED_SINCE, FREE, Move, Preview, preview
+from services.gateway.previewing import COUNTED_SINCE, FREE, Miss, Move, Preview, preview
 from services.gateway.views import learning, queue
 from services.gateway.views.queue import STATUSES
 from services.gateway.views.view import instant, micros, unpacked
@@ -40,7 +40,15 @@ class Foreseen:
         return [(each.connection, move) for each in self.found for move in each.moves]
 
     @property
+    def missed(self) -> list[tuple[str, Miss]]:
+        return [(each.connection, miss) for each in self.found for miss in each.missed]
+
+    @property
     def sentence(self) -> str:
+        missed = len(self.missed)
+        return f"{self._moved()} {_missed(missed)}" if missed else self._moved()
+
+    def _moved(self) -> str:
         """How many keep what was to be kept, and how many are planned again."""
         moves, kept = self.moves, self._kept()
         if not moves:
@@ -56,12 +64,14 @@ class Foreseen:
         return sum(move.why.reason == reason(each.after, self.keep) for each in self.found for move in each.moves)
 
     def told(self, limit: int = MOVES_SHOWN) -> dict[str, Any]:
-        moves = self.moves
+        moves, missed = self.moves, self.missed
         return {
             "sentence": self.sentence,
             "connections": [_connection(each) for each in self.found],
             "items": [_move(name, move) for name, move in moves[:limit]],
             "more": max(0, len(moves) - limit),
+            "missed": [_miss(name, miss) for name, miss in missed[:limit]],
+            "missed_more": max(0, len(missed) - limit),
         }
 
 
@@ -96,15 +106,22 @@ def _posts(count: int) -> str:
     return f"{count} planned {'post' if count == 1 else 'posts'}"
 
 
+def _missed(count: int) -> str:
+    if count == 1:
+        return "1 post with an exact time is over the cap: it is missed, and a person decides."
+    return f"{count} posts with an exact time are over the cap: they are missed, and a person decides."
+
+
 def _connection(found: Preview) -> dict[str, Any]:
     """`days` is how many posts each local date would gain or lose: what is full, and where the rest goes."""
     change = Counter(day_of(move.after).isoformat() for move in found.moves)
-    change.subtract(day_of(move.before).isoformat() for move in found.moves)
+    change.subtract(day_of(each.before).isoformat() for each in [*found.moves, *found.missed])
     return {
         "connection": found.connection,
         "mode": {"before": found.before.mode, "after": found.after.mode},
         "posts": found.posts,
         "moves": len(found.moves),
+        "missed": len(found.missed),
         "days": [{"day": day, "change": count} for day, count in sorted(change.items()) if count],
     }
 
@@ -113,7 +130,15 @@ def _move(connection: str, move: Move) -> dict[str, Any]:
     return {
         "id": move.id,
         "connection": connection,
-        "before": {"at": instant(move.before.at), "local": move.before.local, "zone": move.before.zone},
-        "after": {"at": instant(move.after.at), "local": move.after.local, "zone": move.after.zone},
+        "before": _slot(move.before),
+        "after": _slot(move.after),
         "why": move.why.model_dump(mode="json"),
     }
+
+
+def _miss(connection: str, miss: Miss) -> dict[str, Any]:
+    return {"id": miss.id, "connection": connection, "before": _slot(miss.before), "reason": miss.reason}
+
+
+def _slot(slot: Slot) -> dict[str, Any]:
+    return {"at": instant(slot.at), "local": slot.local, "zone": slot.zone}

@@ -1,7 +1,8 @@
 """What a change of an account would move (S22): the real queue planned once more, by the planner, and nothing said.
 
-It goes as the scheduler goes: whoever may move lets go of the slot, then all are planned in the order of their intake;
-after a change of zone alone slots are kept, and whoever cannot keep the same one is planned after all others (S19).
+It goes as the scheduler goes: whoever may move lets go of the slot, those promised *exactly at* a time stay or are
+missed (S3), and then all others are planned in the order of their intake; after a change of zone alone slots are kept,
+and whoever cannot keep the same one is planned after all others (S19).
 """
 
 from __future__ import annotations
@@ -40,14 +41,24 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
+class Miss:
+    """One post that was to go out exactly at a time, and could not any more: a person would have to decide (S3)."""
+
+    id: str
+    before: Slot
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
-    """One connection: `posts` may move at all, `moves` are those that would."""
+    """One connection: `posts` may move at all, `moves` are those that would; none of the `missed` may."""
 
     connection: str
     before: Terms
     after: Terms
     posts: int
-    moves: Sequence[Move]
+    moves: Sequence[Move] = ()
+    missed: Sequence[Miss] = ()
 
 
 def preview(
@@ -57,23 +68,27 @@ def preview(
     """`documents` are the connection's posts as the queue shows them."""
     terms = terms_of(connection, before, profile), terms_of(connection, after, profile)
     there = [each for each in documents if each["slot"] and each["status"] not in FREE]
-    queue = sorted((each for each in there if may_move(each, now)), key=lambda each: each["taken_in"])
+    waiting = sorted((each for each in there if waits(each, now)), key=lambda each: each["taken_in"])
+    queue = [each for each in waiting if not is_promised(each)]
     if alike(*terms):
-        return Preview(connection, *terms, len(queue), ())
+        return Preview(connection, *terms, len(queue))
     keeps = alike_but_for_the_zone(*terms)
     moving = [each for each in queue if off(slot(each), terms[1])] if keeps else queue
-    names = {each["id"] for each in moving}
-    days = _days(connection, [each for each in there if each["id"] not in names], terms[1], now)
+    promised = [] if keeps else [each for each in waiting if is_promised(each)]
+    lifted = {each["id"] for each in [*moving, *promised]}
+    days = _days(connection, [each for each in there if each["id"] not in lifted], terms[1], now)
     replan = Replan(connection, terms[1], now, days)
+    for each in promised:
+        replan.stand(each)
     for each in [each for each in moving if not replan.kept(each, keep)] if keeps else moving:
         replan.plan(each)
-    return Preview(connection, *terms, len(queue), [replan.moves[each["id"]] for each in moving
-                                                    if each["id"] in replan.moves])  # fmt: skip
+    moves = [replan.moves[each["id"]] for each in moving if each["id"] in replan.moves]
+    return Preview(connection, *terms, len(queue), moves, replan.missed)
 
 
 @dataclass(frozen=True, slots=True)
 class Replan:
-    """The days of the connection as they fill up again, and who has moved so far."""
+    """The days of the connection as they fill up again, and who has moved or was missed so far."""
 
     connection: str
     terms: Terms
@@ -81,6 +96,15 @@ class Replan:
     days: dict[date, Day]
     full: FullDays = field(default_factory=FullDays)
     moves: dict[str, Move] = field(default_factory=dict)
+    missed: list[Miss] = field(default_factory=list)
+
+    def stand(self, each: Document) -> None:
+        """Where it was promised, if the cap to come allows that."""
+        planned = self._answered(plan(Wish(exactly_at=slot(each).at), self.terms, now=self.now))
+        if isinstance(planned, Planned):
+            self._take(each, planned.slot)
+        else:
+            self.missed.append(Miss(each["id"], slot(each), planned.reason))
 
     def kept(self, each: Document, keep: Keep) -> bool:
         """Whether it can have the same slot by the zone to come."""
@@ -99,20 +123,28 @@ class Replan:
         return answered(planning, first_open=self.full.first_open, look=lambda day: self.days.get(day, Day()))
 
     def _put(self, each: Document, planned: Planned) -> None:
-        day = day_of(planned.slot)
-        self.days[day] = evolve(self.days.get(day, Day()), _taken(self.connection, each["id"], planned.slot))
+        self._take(each, planned.slot)
         if planned.slot != slot(each):
             self.moves[each["id"]] = Move(each["id"], slot(each), planned.slot, planned.why)
+
+    def _take(self, each: Document, slot: Slot) -> None:
+        day = day_of(slot)
+        self.days[day] = evolve(self.days.get(day, Day()), _taken(self.connection, each["id"], slot))
 
 
 def _wish(document: Document) -> Wish:
     return Wish(moment(document["not_before"]))
 
 
-def may_move(document: Document, now: datetime) -> bool:
-    """*Exactly at* is a promise of its own; what is under way, or within the next minute, is out of our hands."""
+def waits(document: Document, now: datetime) -> bool:
+    """What is under way, or within the next minute, is out of our hands."""
     waits = document["status"] == "scheduled" and document["reason"] is None and not document["open"]
-    return waits and (document["why"] or {}).get("mode") != "exactly" and slot(document).at >= now + LEAD
+    return waits and slot(document).at >= now + LEAD
+
+
+def is_promised(document: Document) -> bool:
+    """*Exactly at* is a promise of its own: it is never moved."""
+    return (document["why"] or {}).get("mode") == "exactly"
 
 
 def alike(before: Terms, after: Terms) -> bool:

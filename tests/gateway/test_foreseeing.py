@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from events import AccountChanged
+from events import AccountChanged, Why
 from events.subjects import account_stream
 from services.chassis.rows import TABLES, Pick
 from services.gateway.principal import Role
-from tests.gateway.examples import at
+from tests.gateway.examples import BERLIN, at
 from tests.gateway.house import Caller
+from tests.gateway.telling import slot
 from tests.gateway.weeks import Week
 from tests.gateway.weeks import week as week
 from tests.gateway.weeks import week_owner as week_owner
@@ -91,10 +92,35 @@ async def test_each_connection_says_which_days_gain_and_lose(week_owner):
     by_name = {each["connection"]: each for each in found["connections"]}
     assert by_name["acme.linkedin"] == {
         "connection": "acme.linkedin", "mode": {"before": "best_practice", "after": "custom"}, "posts": 1, "moves": 1,
-        "days": [{"day": "2026-11-27", "change": -1}, {"day": "2026-12-02", "change": 1}],
+        "missed": 0, "days": [{"day": "2026-11-27", "change": -1}, {"day": "2026-12-02", "change": 1}],
     }  # fmt: skip
     assert by_name["acme.x"]["moves"] == 0
     assert found["sentence"] == "1 of 3 planned posts is planned again."
+
+
+async def test_a_cap_that_leaves_no_room_for_an_exact_time_names_the_post_and_says_who_decides(week, week_owner):
+    for number in (1, 2):
+        await promised(week, f"acme.jubilee-{number}", at(27, 8 + number))
+    found = await previewed(week_owner, {"caps": {"linkedin": {"posts_per_day_max": 1}}})
+    assert found["sentence"] == (
+        "1 of 3 planned posts is planned again. 1 post with an exact time is over the cap: it is missed, and a person "
+        "decides."
+    )
+    assert found["missed"] == [{
+        "id": "acme.jubilee-2", "connection": "acme.linkedin",
+        "before": {"at": "2026-11-27T10:00:00Z", "local": "2026-11-27T11:00", "zone": "Europe/Berlin"},
+        "reason": "it would be over the cap of 1 posts a day",
+    }]  # fmt: skip
+    assert [each["id"] for each in found["items"]] == ["acme.hiring-nurses"]
+    linkedin = next(each for each in found["connections"] if each["connection"] == "acme.linkedin")
+    assert (linkedin["moves"], linkedin["missed"], linkedin["days"]) == (
+        1, 1, [{"day": "2026-11-27", "change": -2}, {"day": "2026-11-30", "change": 1}],
+    )  # fmt: skip
+
+
+async def promised(week: Week, story: str, moment: Any) -> None:
+    await week.teller.take_in(story, "acme.linkedin", "Ten years, to the minute.", exactly_at=moment)
+    await week.teller.schedule(story, "acme.linkedin", slot(moment, *BERLIN), Why(mode="exactly"))
 
 
 async def test_what_concerns_no_slot_moves_nobody_and_says_so(week_owner):

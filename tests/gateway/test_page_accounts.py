@@ -10,6 +10,8 @@ from events import AccountChanged, EngagementProfiled
 from events.subjects import engagement_stream
 from services.gateway.page.choices import learned, patch_of, rests_on
 from services.gateway.problems import Problem
+from tests.gateway.examples import at
+from tests.gateway.test_foreseeing import promised
 from tests.gateway.test_page import Elements, look, said_last, send, signed_in
 from tests.gateway.weeks import week as week
 
@@ -84,6 +86,15 @@ async def test_a_preview_shows_the_moves_and_what_is_saved_is_what_was_previewed
     assert document.owner == "owner@acme.example", "what the form does not show stays"
     again = await send(browser, SAVE, **hidden)
     assert again.status_code == 412, "the account has moved on"
+
+
+async def test_a_preview_shows_the_posts_a_smaller_cap_would_miss(week, browser):
+    for number in (1, 2):
+        await promised(week, f"acme.jubilee-{number}", at(27, 8 + number))
+    shown = words((await send(browser, "/page/accounts/acme/preview", **{"cap.linkedin": "1"})).text)
+    assert "1 post with an exact time is over the cap: it is missed, and a person decides." in shown
+    assert "Ten years, to the minute." in shown
+    assert "Friday 27 November 2026, 11:00 Missed it would be over the cap of 1 posts a day" in shown
 
 
 async def test_what_is_wrong_is_said_and_what_was_typed_stays(browser):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from events import AccountChanged, AccountDocument, EngagementProfiled, PostScheduled
+from events import AccountChanged, AccountDocument, EngagementProfiled, PostMissed, PostScheduled
 from events.channels import channel_of
 from events.subjects import account_stream, engagement_stream
 from services.gateway.previewing import Preview, preview
@@ -71,12 +71,14 @@ async def previewed(
 
 
 async def slots(house: House, count: int) -> dict[str, tuple[str, str]]:
-    """Where each post stands, by connection and name; what was missed stands nowhere."""
+    """Where each post stands, by connection and name; one that was missed stands nowhere, and the reason says why."""
     found = {}
     for number in range(count):
         for each in await house.post(f"post-{number:02}"):
             if isinstance(each, PostScheduled):
                 found[f"acme.post-{number:02}"] = (each.connection, f"{each.slot.local} {each.slot.zone}")
+            if isinstance(each, PostMissed):
+                found[f"acme.post-{number:02}"] = ("nowhere", each.reason)
     return found
 
 
@@ -90,6 +92,7 @@ async def holds(
         found = await previewed(house, connection, change, before, keep)
         assert len(found.moves) <= found.posts
         said |= {each.id: (connection, f"{each.after.local} {each.after.zone}") for each in found.moves}
+        said |= {each.id: ("nowhere", each.reason) for each in found.missed}
     assert await slots(house, len(plan)) == there
     document = AccountDocument.model_validate({"id": ACME, "zone": "UTC"} | before | change)
     await house.say(account_stream(ACME), AccountChanged(document=document, keep=keep), account=ACME)
@@ -109,6 +112,16 @@ async def test_what_it_says_is_what_then_happens(change, keep):
 async def test_what_goes_out_within_the_next_minute_moves_no_more(seconds, change):
     """The first of them has its slot at ten o'clock, two hours after the beginning."""
     await holds([("linkedin", 0)] * 3, {}, change, 2 - seconds / 3600, "wall_clock")
+
+
+async def test_a_smaller_cap_names_every_promise_that_cannot_be_kept():
+    """Three on one day for an exact time, and one may be: the first that came in stays, and nobody is moved for it."""
+    plan = [("linkedin", 3), ("linkedin", 3), ("linkedin", 3), ("linkedin", 2)]
+    await holds(plan, {}, CHANGES[4], 0, "wall_clock")
+    found = await previewed(await queued(plan, {}), LINKEDIN, CHANGES[4], {})
+    assert [(each.id, each.before.local, each.reason) for each in found.missed] == [
+        (f"acme.post-0{number}", "2026-11-26T09:00", "it would be over the cap of 1 posts a day") for number in (1, 2)
+    ]
 
 
 @given(

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from events import CancelAsked, EngagementProfiled, PostDue, PostScheduled, SlotFreed
+from events import CancelAsked, EngagementProfiled, PostDue, PostMissed, PostScheduled, RescheduleAsked, SlotFreed
 from services.chassis.rows import ROOM, Pick
 from tests.scheduler.house import House, message
 from tests.scheduler.posts import DAY, HOUR, LINKEDIN, MINUTE, MONDAY, TEN
@@ -198,4 +198,67 @@ class TestANewcomerIsQuickerThanTheReplan:
         await house.settle()
         await house.send(*(message(f"promise-{day}", exactly_at=(TEN + day * DAY).isoformat()) for day in range(5)))
         await house.send(message("first"))
+        return house
+
+
+class TestExactlyAtUnderASmallerCap:
+    """A promise is never moved, and never breaks a cap: over one it is missed, and a person decides (S3)."""
+
+    async def test_s3_those_over_the_new_cap_are_missed_the_latest_intake_first(self):
+        """Given four on one day, the first of them the latest hour, when the cap becomes one, then only it goes out."""
+        house = await self.promised(*(f"2026-11-25T{hour}:00:00Z" for hour in (18, 13, 16, 14)))
+        await house.account(caps={"linkedin": {"posts_per_day_max": 1}})
+        await house.settle()
+        assert [await house.story(f"promise-{number}") for number in range(4)] == [
+            ["PostTakenIn", "PostScheduled"], *[["PostTakenIn", "PostScheduled", "PostMissed"]] * 3,
+        ]  # fmt: skip
+        missed = await house.last("promise-1")
+        assert (missed.wanted_at.hour, missed.reason) == (13, "it would be over the cap of 1 posts a day")
+        assert [freed.why for freed in await house.said(SlotFreed)] == ["returned"] * 3
+        assert {f"remind-acme.promise-{number}" for number in (1, 2, 3)} <= set(await house.alarms())
+        await house.until(MONDAY + 3 * DAY)
+        assert [due.slot_at.hour for due in await house.said(PostDue)] == [18]
+
+    async def test_s3_whoever_may_move_makes_room_for_a_promise_though_it_came_first(self):
+        house = await self.promised()
+        await house.send(message("planned", not_before="2026-11-25T08:00:00Z"))
+        await house.send(message("promise", exactly_at="2026-11-25T15:00:00Z"))
+        await house.account(caps={"linkedin": {"posts_per_day_max": 1}})
+        await house.settle()
+        assert await house.slots("promise", "planned") == ["2026-11-25T15:00", "2026-11-26T09:00"]
+        assert await house.said(PostMissed) == []
+
+    async def test_s17a_what_has_gone_out_counts_before_a_promise(self):
+        house = await self.promised("2026-11-23T15:00:00Z")
+        await house.send(message("planned"))
+        await house.until(TEN)
+        await house.account(caps={"linkedin": {"posts_per_day_max": 1}})
+        await house.settle()
+        assert await house.story("planned") == ["PostTakenIn", "PostScheduled", "PostDue"]
+        assert (await house.story("promise-0"))[-1] == "PostMissed"
+
+    async def test_s3_a_person_has_given_one_another_day_and_it_goes_out_there(self):
+        house = await self.promised("2026-11-25T13:00:00Z", "2026-11-25T14:00:00Z")
+        await house.account(caps={"linkedin": {"posts_per_day_max": 1}})
+        await house.settle()
+        there = TEN + 3 * DAY + 4 * HOUR
+        await house.ask(RescheduleAsked(post="promise-1", body_hash="b", at=there))
+        assert await house.slots("promise-0", "promise-1") == ["2026-11-25T13:00", "2026-11-26T14:00"]
+
+    @pytest.mark.parametrize("change", [
+        {"caps": {"linkedin": {"posts_per_day_max": 4}}}, {"mode": "custom", "times": EVENINGS}, {"zone": "Asia/Tokyo"},
+    ])  # fmt: skip
+    async def test_s22_within_the_cap_nothing_is_said_of_a_promise(self, change):
+        house = await self.promised(*(f"2026-11-25T{hour}:00:00Z" for hour in (13, 14, 15, 16)))
+        await house.account(**change)
+        before = await house.store.position()
+        await house.settle()
+        assert await house.store.position() == before
+
+    async def promised(self, *times: str) -> House:
+        house = House()
+        await house.account()
+        await house.connect(LINKEDIN)
+        await house.settle()
+        await house.send(*(message(f"promise-{number}", exactly_at=at) for number, at in enumerate(times)))
         return house

@@ -83,15 +83,15 @@ def _number(field: str, text: str) -> int:
 
 async def diff(desk: Desk, found: Mapping[str, Any]) -> dict[str, Any]:
     """The preview with what its posts are recognised by."""
-    ids = [each["id"] for each in found["items"]]
+    ids = [each["id"] for kind in ("items", "missed") for each in found[kind]]
     rows = await desk.views.rows(select(queue.table.c.key, queue.table.c.body).where(queue.table.c.key.in_(ids)))
     content = {row.key: unpacked(row.body)["content"] for row in rows}
-    items = [
-        each | {"excerpt": excerpt(content[each["id"]]["title"] or content[each["id"]]["text"], 60)}
-        for each in found["items"]
-        if each["id"] in content
-    ]
-    return {**found, "items": items}
+
+    def recognised(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        there = [(each, content[each["id"]]) for each in items if each["id"] in content]
+        return [{**each, "excerpt": excerpt(its["title"] or its["text"], 60)} for each, its in there]
+
+    return {**found, "items": recognised(found["items"]), "missed": recognised(found["missed"])}
 
 
 # Windows.

@@ -29,7 +29,8 @@ def previews(desk: Desk) -> APIRouter:
         """`choices` as in PATCH; each connection's queue as it would be, and who would move. Nothing is written.
 
         `sentence` sums it up, `connections` says how many posts each date would gain or lose, and `items` shows the
-        first `limit` posts that would move: the slot before, the slot after, and why there.
+        first `limit` posts that would move: the slot before, the slot after, and why there. `missed` shows those with
+        an exact time that would be over the cap: they are never moved, so a person decides.
         """
         return {"account": id} | (await previewed(desk, by, id, choices)).told(limit)
 
