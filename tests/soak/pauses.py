@@ -152,7 +152,10 @@ async def ended_here(crowd: Crowd, found: Pauses, luck: random.Random, number: i
 
 
 async def a_zombie_elsewhere(crowd: Crowd, found: Pauses, luck: random.Random, number: int) -> None:
-    """Nobody can end it from here: it goes on when its line is another's, and is refused and recorded."""
+    """Nobody can end it from here: it goes on when its line is another's, and is refused and recorded.
+
+    Every other one sleeps through the settling too, and wakes when its post has been looked up and ended without it.
+    """
     await crowd.away.start()
     await crowd.away.until("the publisher runs")
     await asyncio.gather(*(process.end() for process in crowd.here.values()))
@@ -165,6 +168,8 @@ async def a_zombie_elsewhere(crowd: Crowd, found: Pauses, luck: random.Random, n
         try:
             await crowd.come_back()
             await until(lambda: crowd.lines()[connection][1] > epoch, what="its line has been taken", within=WITHIN_S)
+            if number // len(KINDS) % 2:
+                await until(lambda: story not in crowd.log.open_attempts(), what="it was looked up", within=WITHIN_S)
         finally:
             os.kill(pid, signal.SIGCONT)
         await until(lambda: story in late_sends(crowd), what=f"the late send of {story} is recorded", within=WITHIN_S)
