@@ -1,5 +1,7 @@
 """A fortnight in which the house is lost, and goes on from a copy of its disk that is hours or days old (I27, F31).
 
+In half of them it is lost once more, and goes on from a copy of the house that had been put back.
+
 The channels have moved on meanwhile. Whether anything stands there twice is asked of their own books alone, because the
 log of the restored house cannot know; the witnesses, who remember what is forgotten, have left.
 """
@@ -15,11 +17,11 @@ from random import Random
 
 from eventsourcing.popo import POPOApplicationRecorder
 
-from events import PostPublished, Told
+from events import PostEdited, PostPublished, Told
 from services.chassis import incarnation
 from services.chassis.chain import BEGINNING
-from services.chassis.quarantine import Restored, quarantine
-from services.chassis.rows import CHAIN, TABLES, Put, Row
+from services.chassis.quarantine import Restored, carrying_on, quarantine
+from services.chassis.rows import CHAIN, TABLES, Put, Row, Table
 from services.chassis.store_memory import MemoryStore, MemoryTable
 from tests.simulation.broker import body_of
 from tests.simulation.house import DRAIN, LOOK_ROUND, House
@@ -30,6 +32,7 @@ from tests.simulation.promises import Book
 LATEST_BACKUP_DAYS = 4
 FORGOTTEN = (timedelta(minutes=1), timedelta(minutes=20), timedelta(hours=3), timedelta(hours=26), timedelta(days=3))
 """So much happened after the backup."""
+LATEST_BACKUP_AGAIN_DAYS = 2
 ASKED_FOR = timedelta(minutes=5)
 """A careful producer misses its receipts, and says again what it had said."""
 
@@ -48,7 +51,7 @@ def copied(disk: MemoryStore) -> Copy:
     return Copy(list(disk._log), rows, disk._chained)
 
 
-def put_back(disk: MemoryStore, kept: Copy, *, now: datetime, number: int) -> Restored | None:
+def put_back(disk: MemoryStore, kept: Copy, *, now: datetime, number: int) -> None:
     """As `restore` does it: the log and its rows as they were, and in the same step the quarantine."""
     disk._recorder = POPOApplicationRecorder()
     disk._log[:] = kept.log
@@ -61,12 +64,15 @@ def put_back(disk: MemoryStore, kept: Copy, *, now: datetime, number: int) -> Re
         disk._tables[table.name] = MemoryTable(table)
         for row in kept.rows[table.name]:
             disk._write(Put(table, row))
-    restored = Restored(len(kept.log), kept.log[-1].recorded_at if kept.log else now, now)
+
+    def rows(table: Table) -> list[Row]:
+        return list(disk._tables[table.name].rows.values())
+
+    restored = carrying_on(Restored(len(kept.log), kept.log[-1].recorded_at if kept.log else now, now), rows)
     life = Put(incarnation.HOUSE, {"name": incarnation.NAME, "body": f'{{"id":"life {number}"}}'})
-    for write in quarantine(lambda table: list(disk._tables[table.name].rows.values()), restored, life):
+    for write in quarantine(rows, restored, life):
         disk._write(write)
     assert len(disk._tables[CHAIN.name].rows) <= len(kept.log)
-    return restored
 
 
 class Forgetful(People):
@@ -96,26 +102,26 @@ class Forgetful(People):
 
 
 class RestoredHouse(House):
-    """`forgotten` counts posts that were live when the house was restored, of which its log knew nothing."""
+    """`forgotten` counts posts that were live when the house was restored, of which its log knew nothing.
+
+    `restores` counts how often that was.
+    """
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
         self.witnesses = []
         self.people = self._forgetful = Forgetful(self)
-        self.restored: Restored | None = None
+        self.restores = 0
         self.forgotten = 0
         self.suspected = 0
 
     async def _fortnight(self) -> None:
-        random = Random(f"{self.plan.seed} the loss")
+        random, again = Random(f"{self.plan.seed} the loss"), Random(f"{self.plan.seed} the second loss")
         self.people.move_in()
         self._begin_lives()
-        await self._until(self.plan.start + timedelta(minutes=random.randrange(60, LATEST_BACKUP_DAYS * 24 * 60)))
-        kept = copied(self.disk)
-        await self._until(self.clock.now() + random.choice(FORGOTTEN) * random.uniform(0.5, 1.5))
-        self._lose(kept)
-        self._begin_lives()
-        self.passing.after(ASKED_FOR, self._say_again)
+        await self._lost(random, days=LATEST_BACKUP_DAYS)
+        if again.random() < 0.5:
+            await self._lost(again, days=LATEST_BACKUP_AGAIN_DAYS)
         await self._until(max(self.plan.until, self.clock.now() + timedelta(days=1)))
         self._heal()
         last = self.clock.now() + DRAIN
@@ -125,6 +131,15 @@ class RestoredHouse(House):
         for life in self.lives:
             life.kill()
 
+    async def _lost(self, random: Random, *, days: int) -> None:
+        """A backup within so many days; the house goes on for a while, is lost, and put back from it."""
+        await self._until(self.clock.now() + timedelta(minutes=random.randrange(60, days * 24 * 60)))
+        kept = copied(self.disk)
+        await self._until(self.clock.now() + random.choice(FORGOTTEN) * random.uniform(0.5, 1.5))
+        self._lose(kept)
+        self._begin_lives()
+        self.passing.after(ASKED_FOR, self._say_again)
+
     def _begin_lives(self) -> None:
         for _ in range(2 if self.plan.shared else 1):
             self.begin_life()
@@ -132,7 +147,8 @@ class RestoredHouse(House):
     def _lose(self, kept: Copy) -> None:
         for life in self.lives:
             life.kill()
-        self.restored = put_back(self.disk, kept, now=self.clock.now(), number=self.begun)
+        put_back(self.disk, kept, now=self.clock.now(), number=self.begun)
+        self.restores += 1
         self.note(f"the house goes on from a copy with {len(kept.log)} facts")
         self.book, self._seen = Book(), len(kept.log)
         for told in kept.log:
@@ -141,12 +157,13 @@ class RestoredHouse(House):
         for story in self.book.stories.values():
             # Whatever waits for a person, a person finds in the queue again.
             if story.end is None:
-                self.people.hear(story.told[0])
-                self.people.hear(story.told[-1])
+                edited = [told for told in story.told[:-1] if isinstance(told.fact, PostEdited)]
+                for told in (story.told[0], *edited[-1:], story.told[-1]):
+                    self.people.hear(told)
         known = {story.name for story in self.book.stories.values() if isinstance(story.end, PostPublished)}
-        self.forgotten = sum(bool(self.world.live(connection, story)) for connection, story in self._named()
-                             if story not in known)  # fmt: skip
-        self.suspected = len(self.rows("suspect"))
+        self.forgotten += sum(bool(self.world.live(connection, story)) for connection, story in self._named()
+                              if story not in known)  # fmt: skip
+        self.suspected += len(self.rows("suspect"))
 
     def _say_again(self) -> None:
         """Of whatever was acknowledged and is not in the log."""

@@ -1,6 +1,7 @@
 """Houses lost at random points of their fortnights and restored from older copies, channels moved on since (I27, G20).
 
-Whether anything stands twice is asked of the channels' own books; and the log must end every post it knows of.
+Half of them are lost twice. Whether anything stands twice is asked of the channels' own books; and the log must end
+every post it knows of.
 """
 
 from __future__ import annotations

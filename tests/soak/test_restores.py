@@ -1,4 +1,4 @@
-"""`make soak` loses a thousand houses; here a dozen, and one without the look that comes first."""
+"""`make soak` loses a thousand houses; here a dozen, and two in which something is left out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from tests.soak.restores import lose, restores
 
 MUCH_FORGOTTEN = 4
 """A seed whose house had forgotten several posts that were live."""
+LOST_TWICE = 13
+"""A seed in which posts that went out before the first restore still wait for their slots after the second."""
 
 
 async def test_houses_restored_while_their_channels_moved_on_publish_nothing_twice(tmp_path):
@@ -17,3 +19,8 @@ async def test_houses_restored_while_their_channels_moved_on_publish_nothing_twi
 def test_without_the_look_that_comes_first_a_restored_house_would_publish_twice(monkeypatch):
     monkeypatch.setattr(recovering, "unproven", lambda *told, **about: False)
     assert any("stands 2 times" in each for each in lose(MUCH_FORGOTTEN)[2])
+
+
+def test_a_house_that_remembers_its_last_restore_alone_would_publish_twice_after_two(monkeypatch):
+    monkeypatch.setattr(recovering, "back_to", lambda told, *, restored, **about: restored.since)
+    assert any("stands 2 times" in each for each in lose(LOST_TWICE)[2])
