@@ -2,20 +2,23 @@
 
 A fact that breaks its handler holds only its own key (its story, else its stream): the facts behind it wait with it,
 everybody else goes on. After five tries it is parked with its reason, and stays first in its key until redriven.
+
+The ear and the rings write side by side. A ring drops no other alarm than the one it rang, so whoever changes what is
+held sets the key's alarm anew, with a mark of its own: what a ring has not seen, another ring will.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from events import Fact, FactParked, FactRedriven, RedriveAsked, Told, draft, follow
 from events.subjects import stuck_stream
-from services.chassis.alarms import clear_alarm, set_alarm
+from services.chassis.alarms import set_alarm
 from services.chassis.bells import BelledStore
 from services.chassis.clock import Clock
-from services.chassis.rows import ALARM, HELD, Change, Drop, Pick, Put, Row, Write
+from services.chassis.rows import HELD, Change, Drop, Pick, Put, Row, Write
 from services.chassis.store import Append, Conflict, Say, StoreError
 
 Reaction = Callable[[Told], Awaitable[Append | None]]
@@ -30,7 +33,7 @@ def key_of(told: Told) -> str:
 
 
 class Held:
-    """One service's held facts. `keys` are those that wait; the rows are the truth, this is what is known of them."""
+    """One service's held facts. Keys outside `keys` have none; of those in it the rows are asked."""
 
     def __init__(
         self,
@@ -49,40 +52,44 @@ class Held:
         rows = await self._store.pick(Pick(HELD, {"service": self._service}))
         self.keys = {str(row["key"]) for row in rows}
 
-    def waits(self, told: Told) -> bool:
-        return key_of(told) in self.keys
+    async def waits(self, told: Told) -> bool:
+        """The ear alone asks and adds, one fact of a key after the other: where none is held now, this one is next."""
+        key = key_of(told)
+        if key in self.keys and not await self._first(key, 1):
+            self.keys.discard(key)
+        return key in self.keys
 
     def hold(self, told: Told, broken: Exception) -> list[Write]:
         """Its first try has failed."""
         at = self._clock.now() + TRY_AFTER[0]
-        return [self._row(told, tries=1, next_at=at, reason=_named(broken)), self._alarm(key_of(told), at)]
+        return [self._row(told, tries=1, next_at=at, reason=_named(broken)), self._alarm(key_of(told), at, told)]
 
     def behind(self, told: Told) -> list[Write]:
         """It waits behind another of its key; should that one have gone meanwhile, the alarm takes it at once."""
-        alarm = self._alarm(key_of(told), self._clock.now())
-        return [self._row(told, tries=0, next_at=None, reason="behind"), Put(ALARM, alarm.row, over=False)]
+        alarm = self._alarm(key_of(told), self._clock.now(), told)
+        return [self._row(told, tries=0, next_at=None, reason="behind"), alarm]
 
     async def try_again(self, ring: dict[str, Any], alarm: Row) -> Append | None:
-        """The first held fact of one key once more."""
+        """The first held fact of one key once more, when its time has come."""
         key = str(ring["key"])
-        rows = await self._store.pick(Pick(HELD, {"service": self._service, "key": key}, order=("position",), limit=2))
+        rows = await self._first(key, 2)
         if not rows:
-            self.keys.discard(key)
             return None
-        first, tries = rows[0], int(str(rows[0]["tries"]))
+        first, tries, next_at = rows[0], int(str(rows[0]["tries"])), rows[0]["next_at"]
         if tries >= TRIES_MAX:
             return None  # parked: only a redrive moves it
         told = (await self._store.tail(int(str(first["position"])) - 1, 1))[0]
+        if isinstance(next_at, datetime) and next_at > self._clock.now():
+            return Append(rows=[self._alarm(key, next_at, told)])  # somebody came behind it
         try:
             answer = await self._reactions[type(told.fact)](told) or Append()
         except (StoreError, OSError, Conflict):
             raise
         except Exception as broken:
             return await self._broken_again(told, tries + 1, broken)
-        gone = Drop(HELD, {"service": self._service, "key": key, "position": first["position"]})
-        # The next one is tried at once; when there is none, this ring finds an empty key and frees it.
-        again = self._alarm(key, self._clock.now())
-        return Append(answer.says, answer.still, answer.fence, [*answer.rows, gone, again])
+        gone = Drop(HELD, self._where(key, told.position))
+        again = [self._alarm(key, self._clock.now(), told)] if rows[1:] else []
+        return Append(answer.says, answer.still, answer.fence, [*answer.rows, gone, *again])
 
     async def redrive_asked(self, told: Told) -> Append | None:
         """Somebody has mended the cause: the parked fact is first in its key again, with all its tries."""
@@ -98,10 +105,10 @@ class Held:
         stream = stuck_stream(self._service, position)
         fact = FactRedriven(service=self._service, position=position)
         about = follow(told, actor=self._service, at=self._clock.now())
-        where = {"service": self._service, "key": parked["key"], "position": position}
-        rows_now: list[Write] = [Change(HELD, where, {"tries": 0}), self._alarm(str(parked["key"]), self._clock.now())]
-        if told.fact.discard:
-            rows_now[0] = Drop(HELD, where)
+        key = str(parked["key"])
+        where = self._where(key, position)
+        moved = Drop(HELD, where) if told.fact.discard else Change(HELD, where, {"tries": 0, "next_at": None})
+        rows_now: list[Write] = [moved, self._alarm(key, self._clock.now(), told)]
         version = len(await self._store.read(stream))
         return Append([Say(stream, version, draft([fact], about, self._new_id))], rows=rows_now)
 
@@ -116,26 +123,36 @@ class Held:
         return redrive_asked
 
     async def _broken_again(self, told: Told, tries: int, broken: Exception) -> Append:
+        """Nothing is held again that somebody has discarded meanwhile."""
         key, reason, now = key_of(told), _named(broken), self._clock.now()
+        where = self._where(key, told.position)
         if tries < TRIES_MAX:
             at = now + TRY_AFTER[tries - 1]
-            return Append(rows=[self._row(told, tries=tries, next_at=at, reason=reason), self._alarm(key, at)])
+            tried = Change(HELD, where, {"tries": tries, "next_at": at, "reason": reason})
+            return Append(rows=[tried, self._alarm(key, at, told)])
         stream = stuck_stream(self._service, told.position)
         fact = FactParked(service=self._service, position=told.position, key=key, fact=told.fact.type,
                           reason=reason, tries=tries)  # fmt: skip
         about = follow(told, actor=self._service, at=now)
-        row = self._row(told, tries=tries, next_at=None, reason=reason)
+        parked = Change(HELD, where, {"tries": tries, "next_at": None, "reason": reason})
         version = len(await self._store.read(stream))
-        return Append([Say(stream, version, draft([fact], about, self._new_id))],
-                      rows=[row, clear_alarm(self._service, f"held-{key}")])  # fmt: skip
+        return Append([Say(stream, version, draft([fact], about, self._new_id))], rows=[parked])
+
+    async def _first(self, key: str, limit: int) -> Sequence[Row]:
+        held = {"service": self._service, "key": key}
+        return await self._store.pick(Pick(HELD, held, order=("position",), limit=limit))
+
+    def _where(self, key: str, position: int) -> Row:
+        return {"service": self._service, "key": key, "position": position}
 
     def _row(self, told: Told, *, tries: int, next_at: datetime | None, reason: str) -> Put:
         row: Row = {"service": self._service, "key": key_of(told), "position": told.position, "tries": tries,
                     "next_at": next_at, "reason": reason}  # fmt: skip
         return Put(HELD, row)
 
-    def _alarm(self, key: str, at: datetime) -> Put:
-        return set_alarm(self._service, f"held-{key}", at, {"ring": "held", "key": key})
+    def _alarm(self, key: str, at: datetime, because: Told) -> Put:
+        """Marked by the fact because of which it is set: what the ear sets is never what a ring has rung."""
+        return set_alarm(self._service, f"held-{key}", at, {"ring": "held", "key": key, "mark": because.id})
 
 
 def _named(broken: Exception) -> str:

@@ -137,7 +137,7 @@ class Inbox:
 
     async def _take_one(self, told: Told, before: int) -> None:
         read = Read(self._service, before, told.position, told.id)
-        if self._held.waits(told):
+        if await self._held.waits(told):
             await self._store.append(Append(rows=self._held.behind(told), read=read))
             return
         try:

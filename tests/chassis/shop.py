@@ -1,9 +1,11 @@
-"""A small service of one reaction over a store in memory, for the tests of the ear and of the alarms."""
+"""A small service of one reaction over a store, for the tests of the ear and of the alarms."""
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from datetime import UTC, datetime
+from typing import Any
 
 from events import ChannelDisconnected, Draft, Fact, PostCancelled, PostDue, Told
 from events.envelope import About
@@ -23,9 +25,9 @@ DUE = PostDue(round=1, connection="acme.x", content=Content(text="t"), content_h
 class Shop:
     """Answers each PostDue with a PostCancelled in a stream of its own; `broken` stories break the handler."""
 
-    def __init__(self) -> None:
-        self.clock = SteppingClock(NINE)
-        self.store = BelledStore(MemoryStore(self.clock.now))
+    def __init__(self, store: Any = None, clock: SteppingClock | None = None) -> None:
+        self.clock = clock or SteppingClock(NINE)
+        self.store = BelledStore(store or MemoryStore(self.clock.now))
         self._ids = itertools.count(1)
         self.broken: set[str] = set()
         self.tried: list[tuple[str, datetime]] = []
@@ -54,6 +56,10 @@ class Shop:
         about = About(story=story, actor="test", happened_at=self.clock.now())
         await self.store.append(Append([Say(stream, version, [Draft(self.new_id(), fact, about)])]))
 
+    async def causes(self, story: str) -> list[str | None]:
+        """The facts of a story that were taken, in that order."""
+        return [told.about.cause for told in await self.store.read(f"delivery-{story}")]
+
     async def answered(self, story: str) -> int:
         return len(await self.store.read(f"delivery-{story}"))
 
@@ -67,6 +73,41 @@ class Shop:
             self.clock.step_to(due)
             await self.alarms.quiet()
         self.clock.step_to(at)
+
+
+class Gate:
+    """A store at whose door what the ear asks for, or what a ring does, waits until it is let through."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self._open = {who: asyncio.Event() for who in ("ear", "ring")}
+        self._came = {who: asyncio.Event() for who in self._open}
+        for who in self._open:
+            self.let_through(who)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def append(self, append: Append) -> Any:
+        if append.rows or append.read:
+            who = "ear" if append.read else "ring"
+            self._came[who].set()
+            await self._open[who].wait()
+        return await self._store.append(append)
+
+    def shut(self, *whom: str) -> None:
+        for who in whom:
+            self._open[who].clear()
+            self._came[who].clear()
+
+    def let_through(self, who: str) -> None:
+        self._open[who].set()
+
+    async def came(self, who: str, doing: asyncio.Future[Any]) -> None:
+        """It waits at the door, or has nothing to write."""
+        waits = asyncio.ensure_future(self._came[who].wait())
+        await asyncio.wait({waits, doing}, return_when=asyncio.FIRST_COMPLETED)
+        waits.cancel()
 
 
 UNHEARD = ChannelDisconnected(connections=("acme.x",), reason="asked")

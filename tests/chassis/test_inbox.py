@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 
 from events import FactParked, FactRedriven, RedriveAsked
-from services.chassis.rows import CHECKPOINT, HELD, Pick
+from services.chassis.clock import SteppingClock
+from services.chassis.rows import ALARM, CHECKPOINT, HELD, Pick
 from services.chassis.store import Append, Conflict, StoreError, StreamMoved
-from tests.chassis.shop import NINE, UNHEARD, Shop
+from tests.chassis.shop import NINE, UNHEARD, Gate, Shop
 
 
 @pytest.fixture
 def shop() -> Shop:
     return Shop()
+
+
+@pytest.fixture
+def wall():
+    return SteppingClock(NINE)
+
+
+@pytest.fixture
+def gate(store):
+    """On every store."""
+    return Gate(store)
+
+
+@pytest.fixture
+def watched(gate, wall) -> Shop:
+    return Shop(gate, wall)
 
 
 async def test_every_fact_is_taken_once_and_in_order(shop):
@@ -144,3 +162,90 @@ async def test_held_facts_survive_a_restart(shop):
     await shop.say("acme.bad")
     await shop.until(NINE + timedelta(minutes=1))
     assert [told.about.cause for told in await shop.store.read("delivery-acme.bad")] == ["id-1", "id-2"]
+
+
+@pytest.mark.parametrize(("first", "then"), [("ear", "ring"), ("ring", "ear")])
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+async def test_a_fact_that_comes_just_when_the_held_one_is_taken_is_neither_forgotten_nor_overtaken(
+    watched, gate, before, first, then
+):
+    """The ear finds its key held and the ring finds nobody behind, and only then is either written."""
+    watched.broken = {"acme.bad"}
+    await watched.say("acme.bad")
+    await watched.inbox.catch_up()
+    watched.broken = set()
+    watched.clock.step_to(NINE + timedelta(seconds=1))
+    if not before:
+        await watched.alarms.step()
+        await asyncio.wait(watched.alarms._hand)
+    await watched.say("acme.bad")
+    gate.shut("ear", "ring")
+    doing = {
+        "ear": asyncio.ensure_future(watched.inbox.catch_up()),
+        "ring": asyncio.ensure_future(watched.alarms.quiet()),
+    }
+    for who, done in doing.items():
+        await gate.came(who, done)
+    for who in (first, then):
+        gate.let_through(who)
+        await doing[who]
+    assert not await watched.store.pick(Pick(HELD)) or await watched.store.pick(Pick(ALARM)), "held without an alarm"
+    await watched.say("acme.bad")
+    await watched.until(NINE + timedelta(days=1))
+    assert await watched.causes("acme.bad") == [told.id for told in await watched.store.read("post-acme.bad")]
+    assert await watched.store.pick(Pick(HELD)) == await watched.store.pick(Pick(ALARM)) == []
+
+
+async def test_whoever_comes_behind_hastens_no_try(watched):
+    watched.broken = {"acme.bad"}
+    await watched.say("acme.bad")
+    for seconds in (0.5, 5, 30, 300, 3600):
+        await watched.until(NINE + timedelta(seconds=seconds))
+        await watched.say("acme.bad")
+    await watched.until(NINE + timedelta(days=1))
+    waits = [int((later - earlier).total_seconds()) for (_, earlier), (_, later) in pairwise(watched.tried)]
+    assert waits == [1, 10, 60, 600]
+
+
+async def test_a_redrive_is_not_lost_with_the_alarm_that_found_the_fact_parked(watched, gate):
+    watched.broken = {"acme.bad"}
+    await watched.say("acme.bad")
+    await watched.until(NINE + timedelta(hours=1))
+    await watched.say("acme.bad")
+    await watched.inbox.catch_up()
+    watched.broken = set()
+    gate.shut("ring")
+    ringing = asyncio.ensure_future(watched.alarms.quiet())
+    await gate.came("ring", ringing)
+    await watched.say("house", RedriveAsked(parked="stuck-publisher.1", body_hash="h"))
+    await watched.inbox.catch_up()
+    gate.let_through("ring")
+    await ringing
+    await watched.until(NINE + timedelta(hours=2))
+    assert await watched.causes("acme.bad") == [told.id for told in await watched.store.read("post-acme.bad")]
+    assert await watched.store.pick(Pick(HELD)) == await watched.store.pick(Pick(ALARM)) == []
+
+
+async def test_a_redrive_asked_too_early_is_tried_at_once(shop):
+    shop.broken = {"acme.bad"}
+    await shop.say("acme.bad")
+    await shop.until(NINE + timedelta(minutes=5))
+    shop.broken = set()
+    await shop.say("house", RedriveAsked(parked="stuck-publisher.1", body_hash="h"))
+    await shop.until(NINE + timedelta(minutes=5))
+    assert await shop.answered("acme.bad") == 1
+
+
+async def test_a_discarded_fact_is_not_held_again_by_a_try_that_broke_meanwhile(watched, gate):
+    watched.broken = {"acme.bad"}
+    await watched.say("acme.bad")
+    await watched.inbox.catch_up()
+    watched.clock.step_to(NINE + timedelta(seconds=1))
+    gate.shut("ring")
+    ringing = asyncio.ensure_future(watched.alarms.quiet())
+    await gate.came("ring", ringing)
+    await watched.say("house", RedriveAsked(parked="stuck-publisher.1", body_hash="h", discard=True))
+    await watched.inbox.catch_up()
+    gate.let_through("ring")
+    await ringing
+    assert await watched.store.pick(Pick(HELD)) == []
