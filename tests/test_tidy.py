@@ -28,6 +28,7 @@ PURE_FILES = (
     "services/collector/measurement.py",
     "services/collector/weights.py",
     "services/collector/engagement.py",
+    "services/collector/figures.py",
     "services/gateway/account.py",
     "services/gateway/connection.py",
     "services/gateway/approval.py",

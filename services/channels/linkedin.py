@@ -152,17 +152,12 @@ async def measure(http: Http, credential: Credential, channel_post_id: str, *, n
     elements = objects(told["elements"])
     # A post nobody has acted on is left out of the list: that is a true zero (channels.md 1.9).
     totals = mapping(elements[0].get("totalShareStatistics")) if elements else dict.fromkeys(_COUNTERS.values(), 0)
-    counted = {ours: _at_least_none(whole(totals.get(theirs))) for ours, theirs in _COUNTERS.items()}
+    counted = {ours: whole(totals.get(theirs)) for ours, theirs in _COUNTERS.items()}
     return Measured(Metrics(**counted))
 
 
 _COUNTERS = {"reach": "uniqueImpressionsCount", "impressions": "impressionCount", "likes": "likeCount",
              "comments": "commentCount", "shares": "shareCount", "clicks": "clickCount"}  # fmt: skip
-
-
-def _at_least_none(count: int | None) -> int | None:
-    """likeCount can be negative; nobody has fewer than no likes."""
-    return None if count is None else max(0, count)
 
 
 def _headers(credential: Credential) -> dict[str, str]:

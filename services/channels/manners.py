@@ -56,8 +56,8 @@ def an_id(value: object) -> str | None:
 
 
 def whole(value: object) -> int | None:
-    """A counter, or None where the channel does not offer it (S42)."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    """A counter, or None where the channel does not offer it, or tells of fewer than none: null is not 0 (S42)."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def unheard(answer: Answer) -> Unavailable | Unclear | None:

@@ -21,6 +21,8 @@ import numpy as np
 
 from events import EngagementProfiled, Fact, Metrics
 from events.channels import channel_of
+from services.collector.figures import interactions
+from services.collector.figures import seen as seen_of
 from services.planning.windows import BEST_PRACTICE, Window, learned
 
 EVERY: Final = timedelta(days=7)
@@ -86,6 +88,8 @@ def recalculate(
     if len(days) < DAYS_WITH_DATA or now - known[0].published_at < SINCE_FIRST:
         return ()
     recent = [each for each in known if now - each.published_at <= REMEMBERED]
+    if not recent:
+        return ()
     belief = believe(recent, channel=channel_of(connection), zone=zone, now=now)
     preset = BEST_PRACTICE[channel_of(connection)]
     windows = learned(state.latest.windows) if state.latest else preset
@@ -197,7 +201,7 @@ def _hour(at: datetime, zone: ZoneInfo) -> int:
 
 def _successes(seen: Sequence[Seen]) -> Any:
     """Each post's success over its bucket's, with what is extreme brought in."""
-    raw = np.array([math.log((_interactions(each.metrics) + 1) / ((_views(each.metrics) or 0) + VIEWS_ADDED))
+    raw = np.array([math.log((interactions(each.metrics) + 1) / ((_views(each.metrics) or 0) + VIEWS_ADDED))
                     for each in seen])  # fmt: skip
     of_bucket: dict[str | None, list[int]] = defaultdict(list)
     for number, each in enumerate(seen):
@@ -213,8 +217,8 @@ def _successes(seen: Sequence[Seen]) -> Any:
 
 def _precisions(seen: Sequence[Seen], now: datetime) -> Any:
     """A post that few answered says little, and less the older it is."""
-    chance = np.array([1 / (_interactions(each.metrics) + 1) for each in seen])
-    age = np.array([(now - each.published_at) / HALF_LIFE for each in seen])
+    chance = np.array([1 / (interactions(each.metrics) + 1) for each in seen])
+    age = np.array([max((now - each.published_at) / HALF_LIFE, 0) for each in seen])
     return 0.5**age / (LUCK**2 + chance)
 
 
@@ -247,12 +251,6 @@ def _average(hours: Sequence[int]) -> Any:
     return share
 
 
-def _interactions(metrics: Metrics) -> int:
-    parts = (metrics.likes, metrics.comments, metrics.shares, metrics.saves, metrics.clicks)
-    return max(sum(part for part in parts if part is not None), 0)
-
-
 def _views(metrics: Metrics) -> int | None:
-    """Impressions, else reach; None where the channel offers neither, or says that nobody can have seen it."""
-    views = metrics.impressions if metrics.impressions is not None else metrics.reach
-    return views if views else None
+    """None also where the channel says that nobody can have seen it."""
+    return seen_of(metrics) or None

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from events import DiscoveryWeightsRecalculated, Fact, Metrics
+from services.collector.figures import interactions, seen
 
 ORDINARY_POSTS: Final = 5
 """How many ordinary posts each bucket starts with: our setting, so that one lucky post moves little."""
@@ -51,7 +52,7 @@ def evolve(state: Weights, fact: Fact) -> Weights:
 
 def recalculate(state: Weights, *, account: str, posts: Iterable[ClosedPost]) -> Sequence[Fact]:
     """New weights when anything they rest on has changed; silence otherwise."""
-    known = sorted((post for post in posts if _seen(post.metrics) is not None), key=lambda post: post.story)
+    known = sorted((post for post in posts if seen(post.metrics) is not None), key=lambda post: post.story)
     if not known:
         return ()
     weights, inputs = _weigh(known)
@@ -89,12 +90,5 @@ def _weigh(posts: Sequence[ClosedPost]) -> tuple[dict[str, float], dict[str, obj
 
 
 def rate(metrics: Metrics) -> float:
-    """Interactions per impression; a counter the channel does not offer adds nothing."""
-    parts = (metrics.likes, metrics.comments, metrics.shares, metrics.saves, metrics.clicks)
-    interactions = sum(part for part in parts if part is not None)
-    return (max(interactions, 0) + INTERACTIONS_ADDED) / ((_seen(metrics) or 0) + IMPRESSIONS_ADDED)
-
-
-def _seen(metrics: Metrics) -> int | None:
-    """How often it was seen: impressions, else reach; None where the channel offers neither."""
-    return metrics.impressions if metrics.impressions is not None else metrics.reach
+    """Interactions per impression."""
+    return (interactions(metrics) + INTERACTIONS_ADDED) / ((seen(metrics) or 0) + IMPRESSIONS_ADDED)

@@ -78,7 +78,7 @@ def test_a_value_of_the_wrong_shape_is_as_good_as_none():
     assert mapping([1]) == {}
     assert objects({"a": 1}) == []
     assert objects([1, {"a": 1}, None]) == [{"a": 1}]
-    assert [whole(value) for value in (3, True, "3", 3.5, None)] == [3, None, None, None, None]
+    assert [whole(value) for value in (3, 0, -1, True, "3", 3.5, None)] == [3, 0, *[None] * 5]
 
 
 @pytest.mark.parametrize("value", ["", None, True, 1.5, {}, "a b", "<script>", "a" * 257, "ä", "1\n"])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import random
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from events import Metrics
 from services.collector import engagement
@@ -54,6 +57,35 @@ class TestWhatIsNeeded:
 
     def test_posts_without_figures_are_no_data(self):
         assert told([post(day, views=None) for day in range(30)]) is None
+
+    @pytest.mark.parametrize("views", [-1, -99, -100, -5000])
+    def test_a_negative_figure_is_no_figure(self, views):
+        assert told([post(day, views=views) for day in range(30)]) is None
+        some = [post(day) for day in range(30)]
+        assert told([*some, *(post(day, 20, views=views) for day in range(30))]) == told(some)
+
+    def test_a_negative_figure_takes_nothing_from_the_others(self):
+        """Minus forty likes and thirty comments are thirty; minus one impression and a reach are that reach."""
+        at = MONDAY + timedelta(hours=9)
+        odd = [Seen(at + timedelta(days=day), None, Metrics(reach=1000, impressions=-1, likes=-40, comments=30))
+               for day in range(30)]  # fmt: skip
+        plain = [Seen(each.published_at, None, Metrics(reach=1000, comments=30)) for each in odd]
+        assert told(odd) == told(plain) is not None
+
+    def test_posts_that_are_all_older_than_half_a_year_say_nothing_any_more(self):
+        assert told([post(day) for day in range(30)], day=30 + 7 * 27) is None
+
+    @given(st.data())
+    @settings(max_examples=60, deadline=None)
+    def test_whatever_a_channel_has_told_nothing_is_raised_and_every_weight_is_a_number(self, data):
+        figure = st.none() | st.integers(-(10**400), 10**400) | st.integers(-200, 200)
+        figures = st.builds(Metrics, reach=figure, impressions=figure, likes=figure, comments=figure, clicks=figure)
+        days = st.integers(-400, 400) | st.integers(0, 30)
+        seen = data.draw(st.lists(st.builds(lambda day, hour, told: Seen(post(day, hour).published_at, None, told),
+                                            days, st.integers(0, 23), figures), min_size=7, max_size=30))  # fmt: skip
+        fact = told([*seen, *(post(day) for day in range(0, 30, 3))])
+        for each in fact.windows if fact else ():
+            assert all(math.isfinite(float(each[name])) for name in ("weight", "own", "benchmark"))
 
     def test_posts_nobody_saw_are_no_data(self):
         assert told([post(day, views=0) for day in range(30)]) is None

@@ -37,6 +37,14 @@ def test_doubling_one_buckets_engagement_raises_its_weight_and_lowers_the_others
     assert after["offers"] < before["offers"]
 
 
+@pytest.mark.parametrize("impressions", [-1, -100, -5000])
+def test_a_negative_figure_is_no_figure(impressions):
+    assert weigh([*month(), post(99, "stories", 30, impressions=impressions)]).weights == weigh(month()).weights
+    assert weights.rate(Metrics(impressions=1000, likes=-40, comments=30)) == weights.rate(
+        Metrics(impressions=1000, comments=30)
+    )
+
+
 def test_shuffled_arrival_changes_nothing():
     posts = month(stories_likes=45)
     straight = weigh(posts)
