@@ -1,8 +1,8 @@
 """A backup: one SQLite file with the log, its chain and every row beside it, of a house on SQLite or on PostgreSQL.
 
-It is a snapshot of one moment, taken while the house goes on, and proven before it gets its name. Secrets are in it
-only as the vault keeps them; the key that opens them never is. Leases are left out: they are of processes, not of the
-house.
+It is a snapshot of one moment, taken while the house goes on, and proven before it gets its name: the facts by their
+chain, and every byte, the rows beside them included, by the seal in its manifest. Secrets are in it only as the vault
+keeps them; the key that opens them never is. Leases are left out: they are of processes, not of the house.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -21,11 +21,12 @@ from typing import Any
 from services.chassis.chain import ChainBroken, Head
 from services.chassis.recorder_sqlite import SCHEMA, statements
 from services.chassis.rows import CHAIN, LEASE, TABLES
+from services.chassis.seal import LETTERS, seal, seal_of, unsealed
 from services.chassis.snapshot import Snapshot, SqliteSnapshot, of_file
 from services.chassis.store import StoreError
 from services.chassis.verifying import Said, Verified, quiet, verify
 
-FORMAT = 1
+FORMAT = 2
 AT_ONCE = 2000
 KEPT = tuple(table for table in TABLES if table not in (LEASE, CHAIN))
 
@@ -36,7 +37,7 @@ class BackupUnfit(StoreError):
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`head` is the chain's, `position` the last fact's; both are proven whenever the backup is read."""
+    """`head` is the chain's, `position` the last fact's, `sha256` the seal; all are proven whenever it is read."""
 
     format: int
     release: str
@@ -46,6 +47,7 @@ class Manifest:
     position: int
     head: str
     made_at: str
+    sha256: str
 
 
 def write_backup(
@@ -60,6 +62,7 @@ def write_backup(
     try:
         with closing(sqlite3.connect(part, isolation_level=None)) as db:
             manifest = _fill(db, snapshot, release, made_at, said)
+        manifest = replace(manifest, sha256=seal(part, manifest.sha256))
         found = _proven(part, said)
         flushed(part)
         part.replace(path)
@@ -75,19 +78,32 @@ def _proven(part: Path, said: Said) -> Verified:
     try:
         return prove_backup(part, said=said)[1]
     except BackupUnfit as unfit:
-        raise unfit.__cause__ or unfit from None
+        raise (unfit.__cause__ if isinstance(unfit.__cause__, ChainBroken) else unfit) from None
 
 
 def prove_backup(path: Path, *, said: Said = quiet) -> tuple[Manifest, Verified]:
-    """Every fact and link of it, and that it ends where its manifest says."""
+    """Every byte of it, every fact and link, and that it ends where its manifest says."""
     with of_file(path) as backup:
         manifest = _manifest_of(backup, path)
-        position, _, link = manifest.head.partition(":")
+        whole = seal_of(path, manifest.sha256) == manifest.sha256
         try:
-            return manifest, verify(backup, head=Head(int(position), bytes.fromhex(link)), said=said)
+            position, _, link = manifest.head.partition(":")
+            found = verify(backup, head=Head(int(position), bytes.fromhex(link)), said=said)
         except ChainBroken as broken:
             raise BackupUnfit(f"{path} is damaged from position {broken.position} on ({broken.why}): take another "
                               "backup") from broken  # fmt: skip
+        except Exception as broken:
+            if whole:
+                raise
+            raise BackupUnfit(
+                f"{path} is damaged so that it cannot be read ({broken}): take another backup"
+            ) from broken
+    if not whole:
+        raise BackupUnfit(
+            f"{path} is damaged: every fact is as it was written, and something beside the facts (an alarm, a grant, a "
+            "post on its way, or the file around them) is not: take another backup"
+        )
+    return manifest, found
 
 
 def _fill(db: sqlite3.Connection, snapshot: Snapshot, release: str, made_at: datetime, said: Said) -> Manifest:
@@ -111,7 +127,8 @@ def _fill(db: sqlite3.Connection, snapshot: Snapshot, release: str, made_at: dat
         for page in pages(snapshot.rows(table)):
             db.executemany(f'INSERT INTO "{table.name}" VALUES ({marks})', page)  # noqa: S608 - names of rows.py
     life = json.loads(db.execute("SELECT body FROM house WHERE name = 'incarnation'").fetchone()[0])["id"]
-    manifest = Manifest(FORMAT, release, SCHEMA, snapshot.kind, life, last, str(head), made_at.isoformat())
+    manifest = Manifest(FORMAT, release, SCHEMA, snapshot.kind, life, last, str(head), made_at.isoformat(),
+                        unsealed())  # fmt: skip
     db.execute("INSERT INTO manifest VALUES (?)", (json.dumps(asdict(manifest)),))
     db.execute(f"PRAGMA user_version={SCHEMA}")
     db.execute("COMMIT")
@@ -120,16 +137,19 @@ def _fill(db: sqlite3.Connection, snapshot: Snapshot, release: str, made_at: dat
 
 def _manifest_of(backup: SqliteSnapshot, path: Path) -> Manifest:
     try:
-        body = backup.single("SELECT body FROM manifest")
-        manifest = Manifest(**json.loads(str(body)))
-    except (sqlite3.DatabaseError, ValueError, TypeError) as unfit:
+        kept = json.loads(str(backup.single("SELECT body FROM manifest")))
+        found = (kept["format"], kept["schema"])
+        if found == (FORMAT, SCHEMA):
+            manifest = Manifest(**kept)
+            if len(bytes.fromhex(manifest.sha256)) != LETTERS // 2:
+                raise ValueError("its seal is cut")
+            return manifest
+    except (sqlite3.DatabaseError, ValueError, TypeError, KeyError) as unfit:
         raise BackupUnfit(f"{path} is no backup: it has no manifest that can be read ({unfit})") from unfit
-    if manifest.format != FORMAT or manifest.schema != SCHEMA:
-        raise BackupUnfit(
-            f"{path} is of format {manifest.format} and schema {manifest.schema}, made by release {manifest.release}; "
-            f"this release reads format {FORMAT} and schema {SCHEMA}: restore it with the release that made it"
-        )
-    return manifest
+    raise BackupUnfit(
+        f"{path} is of format {found[0]} and schema {found[1]}, made by release {kept.get('release')}; "
+        f"this release reads format {FORMAT} and schema {SCHEMA}: restore it with the release that made it"
+    )
 
 
 def pages(rows: Iterable[Any]) -> Iterator[Sequence[Any]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import random
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -10,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
+from services.chassis import seal
 from services.chassis.backups import BackupUnfit, prove_backup, write_backup
 from services.chassis.bells import BelledStore
 from services.chassis.chain import ChainBroken
@@ -19,7 +22,7 @@ from services.chassis.opening import migrate, open_store
 from services.chassis.quarantine import Restored, restored_of, suspects
 from services.chassis.restoring import LogNotEmpty, promoted, restore
 from services.chassis.rows import ALARM, BUDGET, CHECKPOINT, HOUSE, LEASE, LINE, PARKED_BODY, READY, VAULT, Pick, Put
-from services.chassis.store import Append, Read
+from services.chassis.store import Append, Read, StoreError
 from services.chassis.verifying import snapshot_of, verify
 from tests.chassis.test_chain import append, vandal
 from tests.chassis.test_store import NINE, Wall
@@ -222,6 +225,62 @@ async def test_a_damaged_backup_is_refused_and_nothing_is_replaced(address, wall
     with closing(sqlite3.connect(path)) as db:
         db.execute("DROP TABLE manifest")
     with pytest.raises(BackupUnfit, match="no manifest"):
+        prove_backup(path)
+
+
+async def test_of_an_alarm_that_is_another_one_now_nothing_is_put_back(address, wall, tmp_path):
+    """No link of the chain is over the rows beside the facts."""
+    await furnished(address, wall)
+    path = tmp_path / "a.backup"
+    backup_of(address, path)
+    path.write_bytes(path.read_bytes().replace(b'"story":"acme.b"', b'"story":"acme.c"'))
+    with pytest.raises(BackupUnfit, match=r"damaged: every fact .* beside .* take another backup"):
+        restore(path, address, house_time=lambda kept: NOW, replace=True)
+    store = open_store(address, wall.now)
+    assert await restored_of(store) is None
+    await store.close()
+
+
+async def test_not_one_bit_of_a_backup_may_be_another(address, wall, tmp_path):
+    """Fifty used bytes and fifty that hold nothing, drawn by a seed."""
+    await furnished(address, wall)
+    path = tmp_path / "a.backup"
+    backup_of(address, path)
+    good, luck = path.read_bytes(), random.Random(20)
+    places: list[list[int]] = [[], []]
+    for place, byte in enumerate(good):
+        places[byte == 0].append(place)
+    for place in [*luck.sample(places[0], 50), *luck.sample(places[1], 50)]:
+        flipped = bytearray(good)
+        flipped[place] ^= 1 << luck.randrange(8)
+        path.write_bytes(flipped)
+        with pytest.raises(StoreError):
+            prove_backup(path)
+    path.write_bytes(good + b"\0")
+    with pytest.raises(BackupUnfit):
+        prove_backup(path)
+    path.write_bytes(good)
+    prove_backup(path)
+
+
+@pytest.mark.parametrize("before", [0, 1, 90, 99, 100, 101, 199, 250])
+def test_a_seal_is_over_every_byte_wherever_it_stands(before, tmp_path, monkeypatch):
+    monkeypatch.setattr(seal, "AT_ONCE", 100)
+    path, standing = tmp_path / "sealed", seal.unsealed()
+    path.write_bytes(b"x" * before + standing.encode() + b"y" * 77)
+    sealed = seal.seal(path, standing)
+    assert path.read_bytes() == b"x" * before + sealed.encode() + b"y" * 77
+    assert sealed == hashlib.sha256(b"x" * before + b"0" * 64 + b"y" * 77).hexdigest()
+    assert seal.seal_of(path, sealed) == sealed
+
+
+async def test_a_backup_of_an_earlier_format_is_refused_by_name(address, wall, tmp_path):
+    await furnished(address, wall)
+    path = tmp_path / "a.backup"
+    backup_of(address, path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("UPDATE manifest SET body = json_set(json_remove(body, '$.sha256'), '$.format', 1)")
+    with pytest.raises(BackupUnfit, match=r"format 1 .* release 1"):
         prove_backup(path)
 
 
