@@ -80,6 +80,10 @@ class Trail:
     named: list[Considered] = field(default_factory=list)
     more: int = 0
 
+    @property
+    def first(self) -> str | None:
+        return self.named[0].local if self.named else None
+
     def passed(self, local: str, reason: str) -> None:
         if len(self.named) < CONSIDERED_MAX:
             self.named.append(_considered(local, reason))
@@ -95,8 +99,11 @@ class Trail:
             day += ONE_DAY
 
 
-def plan(wish: Wish, terms: Terms, *, now: datetime, reason: str = "planned") -> Planning:
-    """The earliest free slot at or after max(now + 1 minute, not before), or exactly the time that was asked for."""
+def plan(wish: Wish, terms: Terms, *, now: datetime, reason: str = "planned", lost: Slot | None = None) -> Planning:
+    """The earliest free slot at or after max(now + 1 minute, not before), or exactly the time that was asked for.
+
+    `lost` is a slot that came and could not be used, because the channel was away: it is said what became of it (S15).
+    """
     if wish.exactly_at is not None:
         return (yield from _exactly(wish.exactly_at, terms, now=now, reason=reason))
     earliest = max(now + LEAD, wish.not_before or now)
@@ -113,7 +120,8 @@ def plan(wish: Wish, terms: Terms, *, now: datetime, reason: str = "planned") ->
             if why_not := refused(each.at, taken, terms.cap):
                 trail.passed(each.slot.local, why_not)
                 continue
-            why = _why(terms, each.offer, trail, _fell_back(terms, trail, day, reason))
+            wanted = lost.local if lost else trail.first
+            why = _why(terms, each.offer, trail, _fell_back(terms, wanted, day, reason))
             fills = _full(offered, sorted([*taken, each.at]), terms)
             return Planned(each.slot, why, day=day, full=tuple(full), fills=fills)
         if _full(offered, taken, terms):
@@ -152,11 +160,10 @@ def _why(terms: Terms, offer: Offer, trail: Trail, reason: str) -> Why:
                considered_more=trail.more, reason=reason)  # fmt: skip
 
 
-def _fell_back(terms: Terms, trail: Trail, day: date, reason: str) -> str:
+def _fell_back(terms: Terms, wanted: str | None, day: date, reason: str) -> str:
     """S15: a Custom time that could not be had falls to a later one of its day, else to another day; both are said."""
-    if terms.mode != "custom" or not trail.named:
+    if terms.mode != "custom" or wanted is None:
         return reason
-    wanted = trail.named[0].local
     if wanted.startswith(day.isoformat()):
         return f"{reason}; {wanted[11:]} could not be had, so the next time of the day"
     return f"{reason}; no time was left on {wanted[:10]}"

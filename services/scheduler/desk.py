@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from events import About, Draft, SlotTaken, Why
+from events import About, Draft, Slot, SlotTaken, Why
 from events.subjects import posting_day_stream
 from services.chassis.rows import ROOM, Drop, Write
 from services.chassis.store import Append, Say, Store
@@ -69,9 +69,9 @@ class Desk:
 
     # Planning.
 
-    async def plan(self, wish: Wish, reason: str = "planned") -> Planned | Missed:
+    async def plan(self, wish: Wish, reason: str = "planned", lost: Slot | None = None) -> Planned | Missed:
         """Where the wish can be met, as the days stand in this plan; nothing is taken yet."""
-        return await self._answered(plan(wish, self.terms, now=self.now, reason=reason))
+        return await self._answered(plan(wish, self.terms, now=self.now, reason=reason, lost=lost))
 
     async def keep(self, place: Place, keep: Keep) -> Planned | None:
         """The same slot by the zone of now, if it can be had."""

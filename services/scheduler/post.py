@@ -168,6 +168,13 @@ def late(state: State, *, now: datetime, tolerance: timedelta) -> bool:
     return state.place is not None and now - state.place.slot.at > tolerance
 
 
+def lost(state: State, *, now: datetime) -> Slot | None:
+    """The slot that came while the channel was away, without an attempt (S15)."""
+    if state.phase != "held" or state.attempts or state.place is None or state.place.slot.at > now:
+        return None
+    return state.place.slot
+
+
 def come_due(
     state: State, *, now: datetime, connected: bool, tolerance: timedelta, forgotten: bool = False
 ) -> Sequence[Fact]:

@@ -132,7 +132,7 @@ class Seat:
         """By its own wish, once more; *exactly at* may be missed by now."""
         case, desk = self._case, self._desk
         lifted = await self._lift()
-        planned = await desk.plan(case.state.wish, REASONS[case.state.phase])
+        planned = await desk.plan(case.state.wish, REASONS[case.state.phase], post.lost(case.state, now=desk.now))
         desk.free(lifted, "moved", self._about)
         if isinstance(planned, Missed):
             self._said += post.miss(case.state, reason=planned.reason)

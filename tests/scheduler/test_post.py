@@ -63,6 +63,16 @@ class TestTheSlotHasCome:
     def test_a_disconnected_channel_holds_it(self):
         given(post, taken_in(), scheduled()).when(post.come_due, **{**self.now, "connected": False}).then(HELD)
 
+    def test_what_came_while_the_channel_was_away_is_lost(self):
+        assert post.lost(state(taken_in(), scheduled(), HELD), now=TEN) == scheduled().slot
+
+    @pytest.mark.parametrize("facts", [
+        (HELD,), (scheduled(),), (scheduled(TEN + HOUR), HELD),
+        (scheduled(), due(), started(), returned("disconnected"), HELD),
+    ], ids=["it had none", "it is not held", "it is still to come", "an attempt had it"])  # fmt: skip
+    def test_no_other_slot_is_lost(self, facts):
+        assert post.lost(state(taken_in(), *facts), now=TEN) is None
+
     def test_found_within_the_tolerance_it_goes_out_late(self):
         late = {**self.now, "now": TEN + TOLERANCE}
         given(post, taken_in(), scheduled()).when(post.come_due, **late).then(due())
