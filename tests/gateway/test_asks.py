@@ -125,6 +125,27 @@ async def test_a_move_to_nowhere_clear_is_refused(house, owner, body):
     assert answer.json()["errors"]
 
 
+@pytest.mark.parametrize("field", ["at", "not_before"])
+@pytest.mark.parametrize(
+    ("value", "mend"),
+    [
+        (1795600800, "as in 2026-11-25T09:00:00Z"),
+        (True, "as in 2026-11-25T09:00:00Z"),
+        ("1795600800", "as in 2026-11-25T09:00:00Z"),
+        ("0001-01-01T00:00:00+14:00", "1970"),
+        ("0001-01-01T00:00:00Z", "1970"),
+        ("9999-12-31T23:59:59-12:00", "1970"),
+    ],
+)
+async def test_a_time_that_nobody_can_mean_is_refused_by_name(house, owner, field, value, mend):
+    await house.post()
+    answer = await owner.ask("POST", f"/v1/posts/{STORY}/reschedule", {field: value})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+    (wrong,) = answer.json()["errors"]
+    assert wrong["field"] == field
+    assert mend in wrong["detail"]
+
+
 async def test_an_edit_names_only_what_changes(house, owner):
     await house.post()
     house.answers = answering(PostEdited(content=Content(text="New"), content_hash="b2"))

@@ -88,6 +88,44 @@ async def test_a_bulk_that_says_two_things_or_none_is_refused_whole(house, owner
     assert await asks(house, CancelAsked) == []
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "mend"),
+    [
+        ("shift", 3600, "as in PT30M"),
+        ("shift", 999999999999, "as in PT30M"),
+        ("shift", True, "as in PT30M"),
+        ("shift", "P99999999999D", "as in PT30M"),
+        ("not_before", 1795600800, "as in 2026-11-25T09:00:00Z"),
+        ("not_before", "1795600800", "as in 2026-11-25T09:00:00Z"),
+        ("not_before", False, "as in 2026-11-25T09:00:00Z"),
+        ("not_before", "0001-01-01T00:00:00+14:00", "1970"),
+        ("not_before", "9999-12-31T23:59:59-12:00", "1970"),
+    ],
+)
+async def test_a_time_or_a_shift_that_nobody_can_mean_is_refused_by_name(house, owner, posts, field, value, mend):
+    body = {"action": "reschedule", "posts": [{"id": "acme.a"}], field: value}
+    answer = await owner.ask("POST", "/v1/posts/bulk", body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+    (wrong,) = answer.json()["errors"]
+    assert wrong["field"] == field
+    assert mend in wrong["detail"]
+    assert await asks(house, RescheduleAsked) == []
+
+
+@pytest.mark.parametrize("shift", ["P99999999D", "-P99999999D", "P4000000D", "-P30000D"])
+async def test_a_shift_beyond_any_calendar_is_refused_for_each_post_by_name(house, owner, posts, shift):
+    """The post without a slot has its own reason, for every item has its own outcome."""
+    await house.say(post_stream("acme.a"), SCHEDULED, story="acme.a")
+    body = {"action": "reschedule", "posts": [{"id": "acme.a"}, {"id": "acme.d"}], "shift": shift}
+    answer = await owner.ask("POST", "/v1/posts/bulk", body)
+    assert answer.status_code == 200
+    far, without = (each["problem"] for each in answer.json()["items"])
+    assert (far["status"], far["code"], far["errors"][0]["field"]) == (422, "invalid", "shift")
+    assert "choose a shorter one" in far["errors"][0]["detail"]
+    assert without["code"] == "no_slot"
+    assert await asks(house, RescheduleAsked) == []
+
+
 async def test_each_item_may_rely_on_its_own_version(house, owner, posts):
     body = {"action": "retry", "posts": [{"id": "acme.a", "version": "1.0"}, {"id": "acme.c"}]}
     await owner.ask("POST", "/v1/posts/bulk", body, version="not of any post")

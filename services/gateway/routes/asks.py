@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from events import CancelAsked, EditAsked, PostEdited, PostTakenIn, RescheduleAsked, RetryAsked, SettleAsked
 from events.channels import account_of, channel_of
-from events.envelope import Fact, utc
+from events.envelope import Fact
 from events.production import Content, Media
 from events.subjects import delivery_stream, post_stream
 from services.gateway.answers import ANSWER_S
@@ -18,6 +18,7 @@ from services.gateway.asking import Asked, Wish, of_the_post
 from services.gateway.bodies import Ask, Body, Door, etag
 from services.gateway.desk import Desk, allow_story
 from services.gateway.problems import Problem, Wrong, not_found
+from services.gateway.times import Moment
 from services.gateway.views import showing
 
 Web = Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=2048)]
@@ -39,8 +40,8 @@ class Reason(Body):
 class Move(Body):
     """*Exactly at* this instant, or the next slot *not before* it."""
 
-    at: AwareDatetime | None = None
-    not_before: AwareDatetime | None = None
+    at: Moment | None = None
+    not_before: Moment | None = None
 
 
 class Settle(Body):
@@ -110,8 +111,7 @@ async def rescheduled(desk: Desk, asked: Asked, id: str, move: Move) -> JSONResp
     await visible(desk, asked, id)
     if (move.at is None) == (move.not_before is None):
         raise Problem("invalid", "Say either `at` or `not_before`.", errors=[Wrong("at", "one of the two")])
-    at, not_before = (moment and utc(moment) for moment in (move.at, move.not_before))
-    fact = RescheduleAsked(at=at, not_before=not_before, **common(id, asked))
+    fact = RescheduleAsked(at=move.at, not_before=move.not_before, **common(id, asked))
     return await decided(desk, asked, fact, id)
 
 

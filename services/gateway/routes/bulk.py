@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
-from pydantic import AwareDatetime
 
 from events import CancelAsked, Fact, PostCancelled, PostScheduled, RescheduleAsked, RetryAsked, Told, UndoAsked
 from events.channels import account_of
@@ -25,6 +24,7 @@ from services.gateway.bodies import Ask, Body, Door
 from services.gateway.desk import Desk, allow
 from services.gateway.problems import Problem, Wrong, not_found
 from services.gateway.routes.asks import common, visible, wish_for
+from services.gateway.times import Moment, Span, shown_by_clocks
 
 POSTS_MAX = 50
 """S25; the 51st is a clear error."""
@@ -41,8 +41,8 @@ class Bulk(Body):
 
     action: Literal["retry", "cancel", "reschedule"]
     posts: tuple[One, ...]
-    not_before: AwareDatetime | None = None
-    shift: timedelta | None = None
+    not_before: Moment | None = None
+    shift: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +121,19 @@ def _fact(body: Bulk, one: One, told: list[Fact], asked: Asked) -> Fact:
         case "cancel":
             return CancelAsked(**carried)
         case "reschedule":
-            not_before = utc(body.not_before) if body.not_before else None
-            if body.shift is not None:
-                not_before = slot_of(told) + body.shift
+            not_before = body.not_before if body.shift is None else shifted(slot_of(told), body.shift)
             return RescheduleAsked(not_before=not_before, **carried)
 
 
-def slot_of(told: Sequence[Fact]) -> Any:
+def shifted(slot: datetime, shift: timedelta) -> datetime:
+    try:
+        return shown_by_clocks(slot + shift)
+    except (OverflowError, ValueError):
+        said = f"leads from its slot of {slot:%Y-%m-%d} beyond the calendar; choose a shorter one, as in PT30M"
+        raise Problem("invalid", f"shift: {said}", errors=[Wrong("shift", said)]) from None
+
+
+def slot_of(told: Sequence[Fact]) -> datetime:
     """The slot a post has now; without one there is nothing to shift from."""
     last = next((each for each in reversed(told) if isinstance(each, PostScheduled | PostCancelled)), None)
     if not isinstance(last, PostScheduled):
