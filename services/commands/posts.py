@@ -11,6 +11,7 @@ from services.commands.client import FAILED, PARTLY, USAGE, change, fail, get, h
 
 app = typer.Typer(no_args_is_help=True, help="The queue: list, explain, move, retry, settle.")
 Output = Annotated[str, typer.Option("--output", help="text or json")]
+SHIFT_HELP = "so much later than the slot each post has now, as in PT1H; earlier with a minus"
 Version = Annotated[str | None, typer.Option("--version", help="only if the post is still at this version")]
 COLUMNS = ("id", "channel", "status", "reason", "scheduled_at", "published_at", "tries", "error")
 
@@ -80,7 +81,7 @@ def reschedule(
     posts: list[str],
     at: str | None = None,
     not_before: str | None = None,
-    shift: Annotated[str | None, typer.Option(help="so much later than now, as in PT1H")] = None,
+    shift: Annotated[str | None, typer.Option(help=SHIFT_HELP)] = None,
     version: Version = None,
     output: Output = "text",
 ) -> None:
