@@ -213,15 +213,46 @@ async def test_a_look_that_fails_beforehand_means_that_nothing_was_sent(answer, 
     assert (told, len(asked)) == (outcome, 1)
 
 
-async def found(answer):
-    return await wordpress.find(Channel(answer), key(), wish(), now=NOW)
+async def found(*answers):
+    return await wordpress.find(Channel(*answers), key(), wish(), now=NOW)
+
+
+def since(*slugs, total=None):
+    """A page of what was published since the attempt."""
+    return Said(200, [{**LIVE, "slug": slug} for slug in slugs], {"x-wp-total": str(total or len(slugs))})
 
 
 async def test_a_look_is_exact():
     assert await found(Said(200, [LIVE])) == Found("42", LIVE["link"])
-    assert await found(NONE_YET) == Absent()
+    assert await found(NONE_YET, since()) == Absent()
     assert await found(no(401, "incorrect_password")) == LookFailed("incorrect_password", "No.", 401, auth=True)
     assert await found(NOTHING_CAME) == LookFailed("no_answer", "connection reset")
+
+
+@pytest.mark.parametrize("slug", [f"corrected-{MARKER}", MARKER, f"{SLUG}-2"])
+async def test_a_post_is_found_by_its_marker_whatever_its_title_was(slug):
+    channel = Channel(NONE_YET, since("somebody-elses", slug))
+    assert await wordpress.find(channel, key(), wish(), now=NOW) == Found("42", LIVE["link"])
+    listed = channel.asked[1].query
+    assert (listed["after"], listed["status"], listed["page"]) == ("2026-11-23T09:00:00Z", "any", "1")
+
+
+async def test_a_marker_within_other_letters_is_another_posts():
+    assert await found(NONE_YET, since(f"no{MARKER}", f"{MARKER}ab", f"{MARKER}-and-more")) == Absent()
+
+
+async def test_as_many_pages_are_read_as_the_list_has_and_ten_at_most():
+    """A page may come short, where a user may not read all that is counted."""
+    assert await found(NONE_YET, since("one", total=150), since(f"another-{MARKER}", total=150)) == Found(
+        "42", LIVE["link"]
+    )
+    assert await found(NONE_YET, since("one", total=150), since("two", total=150)) == Absent()
+    assert (await found(NONE_YET, since("one", total=5000))).code == "list_without_end"
+
+
+@pytest.mark.parametrize("answer", [Said(200, []), Said(200, A_PROXYS_PAGE), Said(500, A_PROXYS_PAGE), NOTHING_CAME])
+async def test_a_list_that_cannot_be_read_proves_nothing(answer):
+    assert isinstance(await found(NONE_YET, answer), LookFailed)
 
 
 async def test_an_address_that_is_none_is_not_passed_on():

@@ -153,6 +153,30 @@ async def test_a_post_somebody_unpublished_gets_no_twin(blog):
     assert len(blog.slugs("d00000000unpubli")) == 1
 
 
+@pytest.mark.parametrize("link", [LINK, None])
+async def test_a_post_is_found_under_whatever_title_it_went_out(blog, link):
+    """Its slug was made of the title of that time; the marker at its end is the same for ever (I27)."""
+    marker = "d0000000000title" if link else "d0000000notlinked"
+    wanted = replace(wish(marker, title="How Acme grew"), link=link, started_at=datetime.now(UTC))
+    told = await blog.publish(replace(wanted, title="Acme, corrected"))
+    assert blog.slugs(marker) == [f"acme-corrected-{marker}"]
+    assert await blog.find(wanted) == Found(told.channel_post_id, told.url)
+    blog.site.php(f"wp_update_post(['ID' => {told.channel_post_id}, 'post_status' => 'draft']);")
+    assert (await blog.find(wanted)).channel_post_id == told.channel_post_id
+    assert await blog.find(replace(wanted, started_at=wanted.started_at + timedelta(days=2))) == Absent()
+
+
+async def test_a_page_of_the_list_says_how_much_there_is(blog):
+    """What was published before the attempt is not read, and the count of the rest stands in a header."""
+    headers = wordpress._headers(blog.credential)
+    listed = f"{blog.site.address}/wp-json/wp/v2/posts?status=any&per_page=1&after="
+    answer = await blog.egress.door("blog").send("GET", listed + "2020-01-01T00:00:00Z", headers=headers)
+    assert (answer.status, len(orjson.loads(answer.body))) == (200, 1)
+    assert int(answer.headers["x-wp-total"]) > 1
+    answer = await blog.egress.door("blog").send("GET", listed + "2099-01-01T00:00:00Z", headers=headers)
+    assert (answer.status, answer.headers["x-wp-total"]) == (200, "0")
+
+
 async def test_comments_are_counted_and_nothing_else_is_made_up(blog):
     told = await blog.publish(wish("d00000000comment"))
     comment = f"wp_insert_comment(['comment_post_ID' => {told.channel_post_id}, 'comment_content' => 'Well done.']);"

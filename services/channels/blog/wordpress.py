@@ -1,7 +1,9 @@
 """WordPress: https://developer.wordpress.org/rest-api/reference/posts/
 
 The marker is the slug's end. A second post of the same slug silently becomes `slug-2`, so the slug is looked up before
-anything is sent; the look-up is exact, and absence needs one look (D10).
+anything is sent. The words before the marker are those of the title, which may have been another when a post went out:
+whether it did is asked by the slug, and then by the ends of all slugs since. Both are exact, and absence needs one look
+(D10).
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -66,6 +68,10 @@ hosts: tuple[str, ...] = ()
 oauth = False
 
 SLUG_WORDS_MAX = 60
+LISTED = "id,link,status,slug"
+LIST_COUNT, PAGES_MAX = 100, 10
+EARLIER = timedelta(days=1)
+"""A site's clock is its owner's own, and so is its zone; a blog has few posts a day, so one more costs little."""
 REVOKED = {"incorrect_password", "invalid_username", "invalid_email", "rest_not_logged_in",
            "application_passwords_disabled"}  # fmt: skip
 PERMISSION = {"rest_cannot_create", "rest_cannot_publish", "rest_cannot_edit", "rest_cannot_assign_term",
@@ -103,7 +109,7 @@ async def check(http: Http, credential: Credential) -> Granting:
 
 
 async def publish(http: Http, credential: Credential, wish: Wish, *, now: datetime) -> Outcome:
-    there = await find(http, credential, wish, now=now)
+    there = await _at_its_slug(http, credential, wish, now=now)
     match there:
         case Found():
             return Delivered(there.channel_post_id, there.url)
@@ -125,20 +131,54 @@ async def publish(http: Http, credential: Credential, wish: Wish, *, now: dateti
 
 
 async def find(http: Http, credential: Credential, wish: Wish, *, now: datetime) -> Look:
-    asked = _address(credential, "posts", slug=slug_of(wish), status="any", _fields="id,link,status,slug")
+    look = await _at_its_slug(http, credential, wish, now=now)
+    return await _by_its_marker(http, credential, wish, now=now) if isinstance(look, Absent) else look
+
+
+async def _at_its_slug(http: Http, credential: Credential, wish: Wish, *, now: datetime) -> Look:
+    asked = _address(credential, "posts", slug=slug_of(wish), status="any", _fields=LISTED)
     answer = await http.send("GET", asked, headers=_headers(credential), deadline=wish.deadline)
+    found = _listed(answer)
+    return _looked(found, slug_of(wish)) if found is not None else _failed(answer, now)
+
+
+async def _by_its_marker(http: Http, credential: Credential, wish: Wish, *, now: datetime) -> Look:
+    """Under whatever title it went out, with a link in it or without: WordPress's own search does not read slugs."""
+    since = (wish.started_at - EARLIER).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for page in range(1, PAGES_MAX + 1):
+        asked = _address(credential, "posts", after=since, status="any", _fields=LISTED, per_page=str(LIST_COUNT),
+                         page=str(page))  # fmt: skip
+        answer = await http.send("GET", asked, headers=_headers(credential), deadline=wish.deadline)
+        found, total = _listed(answer), answer.headers.get("x-wp-total", "")
+        if found is None or not total.isdecimal():
+            return _failed(answer, now)
+        look = _looked(found, wish.marker, at_the_end=True)
+        # A page holds less than was asked for where a user may not read all of it, so its length says nothing.
+        if isinstance(look, Found) or page * LIST_COUNT >= int(total):
+            return look
+    return LookFailed("list_without_end", f"The attempt is further back than {PAGES_MAX} pages.")
+
+
+def _listed(answer: Answer) -> list[Any] | None:
     found = parsed(answer)
-    if answer.status != 200 or not isinstance(found, list):
-        told = mapping(found)
-        until = after(answer, now) if answer.status in (429, 503) else None
-        failed = look_failed(answer, _code(answer, told), until=until, detail=str(told.get("message") or ""))
-        return replace(failed, auth=failed.auth or failed.code in REVOKED)
-    for post in objects(found):
+    return found if answer.status == 200 and isinstance(found, list) else None
+
+
+def _looked(posts: list[Any], slug: str, *, at_the_end: bool = False) -> Look:
+    """One that was unpublished since keeps its slug; a second beside it would be the twin nobody wants (S35)."""
+    ours = re.compile(rf"(.*-)?{re.escape(slug)}(-\d+)?" if at_the_end else re.escape(slug))
+    for post in objects(posts):
         id = an_id(post.get("id"))
-        # One that was unpublished since keeps its slug; a second beside it would be the twin nobody wants (S35).
-        if id and post.get("slug") == slug_of(wish):
+        if id and ours.fullmatch(str(post.get("slug") or "")):
             return Found(id, _link(post))
     return Absent()
+
+
+def _failed(answer: Answer, now: datetime) -> LookFailed:
+    told = mapping(parsed(answer))
+    until = after(answer, now) if answer.status in (429, 503) else None
+    failed = look_failed(answer, _code(answer, told), until=until, detail=str(told.get("message") or ""))
+    return replace(failed, auth=failed.auth or failed.code in REVOKED)
 
 
 async def measure(http: Http, credential: Credential, channel_post_id: str, *, now: datetime) -> Measurement:

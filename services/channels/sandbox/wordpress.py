@@ -11,6 +11,7 @@ import html
 import itertools
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -226,12 +227,20 @@ def _list(world: World, request: Request, account: str, user: Token | None) -> R
                "data": {"status": 403 if user else 401}}  # fmt: skip
         return no("rest_invalid_param", params={"status": "Status is forbidden."}, details={"status": why})
     slugs = [slug for slug in asked.get("slug", "").split(",") if slug]
+    try:
+        since = datetime.fromisoformat(asked["after"]) if "after" in asked else None
+    except ValueError:
+        return no("rest_invalid_param", params={"after": "Invalid date."})
     found = [
         post
         for post in world.posts.of(CHANNEL, _author(account))
-        if status in ("any", post.raw["status"]) and (not slugs or post.raw["slug"] in slugs)
+        if status in ("any", post.raw["status"])
+        and (not slugs or post.raw["slug"] in slugs)
+        and (since is None or post.created_at.replace(microsecond=0) > since)
     ]
     size, start = int(per_page), (int(asked.get("page", 1)) - 1) * int(per_page)
+    if start and start >= len(found):
+        return no("rest_post_invalid_page_number")
     only = [name for name in asked.get("_fields", "").split(",") if name]
     shown = [_shown(post, edit=asked.get("context") == "edit") for post in found[start : start + size]]
     if only:

@@ -32,6 +32,10 @@ CODES: Mapping[str, tuple[int, str]] = {
     "rest_upload_user_quota_exceeded": (400, "You have used your space quota."),
     "rest_upload_hash_mismatch": (412, "Content hash did not match expected."),
     "rest_post_exists": (400, "Cannot create existing post."),
+    "rest_post_invalid_page_number": (
+        400,
+        "The page number requested is larger than the number of pages available.",
+    ),
     "rest_no_route": (404, "No route was found matching the URL and request method."),
     "rest_post_invalid_id": (404, "Invalid post ID."),
     "db_insert_error": (500, "Could not insert post into the database."),

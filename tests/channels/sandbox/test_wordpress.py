@@ -49,6 +49,24 @@ def test_a_slug_is_looked_up(wordpress):
     assert wordpress.listed(slug="nowhere") == []
 
 
+def test_what_came_since_is_listed(wordpress, far):
+    wordpress.post(slug="before")
+    far.later(hours=1)
+    since = far.now.isoformat()
+    wordpress.post(slug="at-that-very-second")
+    far.later(seconds=1)
+    wordpress.post(slug="after")
+    assert [post["slug"] for post in wordpress.listed(after=since)] == ["after"]
+    given = wordpress.call("GET", "/wp/v2/posts?after=yesterday")
+    assert code_of(given) == (400, "rest_invalid_param")
+
+
+def test_a_page_beyond_the_last_is_refused(wordpress):
+    assert wordpress.listed(page="1") == []
+    wordpress.post()
+    assert code_of(wordpress.call("GET", "/wp/v2/posts?page=2")) == (400, "rest_post_invalid_page_number")
+
+
 def test_a_draft_is_seen_only_by_those_who_may(wordpress):
     wordpress.post(status="draft")
     assert len(wordpress.listed()) == 1
