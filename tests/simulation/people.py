@@ -281,7 +281,8 @@ class People:
             case "cancel":
                 return CancelAsked(**common)
             case "edit":
-                return EditAsked(**common, text=f"{story.split('.', 1)[1]}, told anew: {common['body_hash']}.")
+                anew = f"{story.split('.', 1)[1]}, told anew: {common['body_hash']}."
+                return EditAsked(**common, text=anew, title=anew if what["number"] % 2 else None)
             case "reschedule" if what.get("shift", 0) % 2:
                 return RescheduleAsked(**common, at=at)
             case "reschedule":
