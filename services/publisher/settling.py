@@ -173,7 +173,7 @@ def settle_asked(
     marker: str = "",
 ) -> Sequence[Fact]:
     """A person's verdict on an unknown outcome. Nothing, when there is none to judge."""
-    if not state.unknown or state.ended:
+    if not state.unknown:
         return []
     if verdict == "send_again":
         return [DeliveryReturned(round=state.unknown.round, reason="send_again", tries=state.tries)]

@@ -191,6 +191,24 @@ async def test_a_look_that_fails_again_and_again_is_shown_to_a_person_whose_word
     assert (len(channel.found), len(channel.sent)) == (looks, 1)
 
 
+async def test_a_verdict_counts_also_where_an_earlier_round_has_ended(house):
+    """The round that is unknown has no attempt in this log, so all that the log knows of is the round before."""
+    await house.due(slot_at=NINE - 9 * HOUR)
+    await house.until(NINE)
+    assert isinstance(await house.last(), DeliveryReturned)
+    await restored(house)
+    house.channels["linkedin"].looks += [LookFailed("500")] * 4
+    await house.due(round=2)
+    await house.until(NINE + 3 * HOUR)
+    assert isinstance(await house.last(), OutcomeUnknown)
+    ask = SettleAsked(post=STORY, body_hash="b", verdict="send_again")
+    await house.say(asking_stream("someone", "k"), ask, story=STORY)
+    await house.settle()
+    said = await house.last()
+    assert isinstance(said, DeliveryReturned)
+    assert (said.round, said.reason) == (2, "send_again")
+
+
 async def test_a_look_that_is_refused_waits_for_the_grant_and_proves_nothing(house):
     channel = house.channels["linkedin"]
     channel.looks.append(LookFailed("401", auth=True))
