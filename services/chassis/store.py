@@ -22,6 +22,10 @@ class StoreError(Exception):
     """The store could not do as asked."""
 
 
+class RowsRefused(StoreError):
+    """What this caller asks for cannot be kept, nor ever will be; nothing of it was written. A fault of ours."""
+
+
 class Conflict(StoreError):
     """Somebody else moved first: decide again on what is there now. Nothing of this append was written."""
 

@@ -31,7 +31,7 @@ from services.chassis.rows import (
     Value,
     Write,
 )
-from services.chassis.store import Append, Conflict, FenceLost, StreamMoved, Topics
+from services.chassis.store import Append, Conflict, FenceLost, RowsRefused, StreamMoved, Topics
 
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 IN_MEMORY = '{"id":"in memory"}'
@@ -118,6 +118,13 @@ def _rank(value: Value) -> tuple[bool, Any]:
     return (value is not None, value if value is not None else 0)
 
 
+def _keepable(values: Mapping[str, Value]) -> None:
+    """Nothing is taken here that a database would refuse."""
+    for value in values.values():
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise RowsRefused(f"no database keeps {value}, a whole number of more than 64 bits")
+
+
 class MemoryStore:
     """See `Store`. `now` gives house time for `recorded_at`."""
 
@@ -138,6 +145,8 @@ class MemoryStore:
         conflict = judge(append, self._seen(append))
         if conflict is not None:
             return self._repeated(append, conflict)
+        for write in append.rows:
+            _keepable(write.row if isinstance(write, Put) else {**write.where, **getattr(write, "to", {})})
         told = self._say(append)
         if append.read:
             self._write(incarnation.checkpoint_row(append.read, self._life))
@@ -230,6 +239,7 @@ class MemoryStore:
         return self._tables[pick.table.name].pick(pick)
 
     async def claim(self, claim: Claim) -> Sequence[Row]:
+        _keepable(claim.to)
         table = self._tables[claim.pick.table.name]
         taken = []
         for row in table.pick(claim.pick):

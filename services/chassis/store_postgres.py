@@ -27,13 +27,15 @@ from services.chassis.life_postgres import life_of, prove_life, prove_same_life
 from services.chassis.recorder_postgres import Connection, PostgresRecorder, StoreUnreachable, connect, link_of
 from services.chassis.rows import Claim, Pick, Put, Row
 from services.chassis.rows_sql import POSTGRES
-from services.chassis.store import Append, FenceLost, StreamMoved, Topics
+from services.chassis.store import Append, FenceLost, RowsRefused, StreamMoved, Topics
 from services.chassis.store_sqlite import Asked, encoded
 
 READERS = 4
 TRIES = 3
 """A connection that broke is replaced so many times before the callers are told that the database is gone."""
 _BROKEN = (psycopg.OperationalError, psycopg.InterfaceError)
+_REFUSED = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.RaiseException, TypeError, ValueError)
+"""What is said of values that cannot be kept, and by the triggers over facts."""
 T = TypeVar("T")
 
 
@@ -80,9 +82,11 @@ class PostgresStore:
             except _BROKEN as error:
                 broken = error
                 self._connect_again()
-            except Exception:
+            except Exception as error:
                 # One caller's rows were such that PostgreSQL refuses them; that caller alone shall hear of it.
                 self._writer.rollback()
+                if len(group) == 1 and isinstance(error, _REFUSED):
+                    raise RowsRefused(f"PostgreSQL refuses what was to be written: {error}") from error
                 if len(group) == 1:
                     raise
                 return [self._alone(asked) for asked in group]

@@ -26,9 +26,22 @@ from services.chassis.recorder_sqlite import SqliteRecorder, Stored, locked
 from services.chassis.rows import Claim, Pick, Row
 from services.chassis.rows_sql import SQLITE
 from services.chassis.sparing import Ballast, Sparing
-from services.chassis.store import Append, Conflict, FenceLost, StreamMoved, Topics
+from services.chassis.store import Append, Conflict, FenceLost, RowsRefused, StreamMoved, Topics
 
 T = TypeVar("T")
+_REFUSED = (
+    sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError, OverflowError,
+    TypeError, ValueError,
+)  # fmt: skip
+"""What is said of values that cannot be kept. Of a disk or a damaged file it is another error (F18, F19)."""
+
+
+class Unkeepable(Exception):
+    """One member of a group asks what SQLite refuses; the others are written without it."""
+
+    def __init__(self, number: int, why: str) -> None:
+        super().__init__(why)
+        self.number = number
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,30 +123,23 @@ class SqliteStore:
         self._kept.told()
 
     def _commit(self, group: Sequence[Asked | Claim]) -> Sequence[Any]:
-        """One transaction for the whole group, in the writer's thread; members are answered in order."""
+        """In the writer's thread; members are answered in order. Whoever asks what SQLite refuses is left out."""
+        refused: dict[int, RowsRefused] = {}
+        while True:
+            left = [number for number in range(len(group)) if number not in refused]
+            try:
+                written = iter(self._commit_all([group[number] for number in left]))
+            except Unkeepable as unkeepable:
+                refused[left[unkeepable.number]] = RowsRefused(f"SQLite refuses what was to be written: {unkeepable}")
+            else:
+                return [refused.get(number) or next(written) for number in range(len(group))]
+
+    def _commit_all(self, group: Sequence[Asked | Claim]) -> Sequence[Any]:
+        """One transaction for the whole group."""
         db = self._recorder.writer
         db.execute("BEGIN IMMEDIATE")
         try:
-            seen = self._seen([asked.append for asked in group if isinstance(asked, Asked)])
-            stored: list[Stored] = []
-            position = self._recorder.last_position()
-            answers: list[Any] = []
-            self._recorded_at = max(self._recorded_at, self._now())
-            stamp = codec.stamp(self._recorded_at)
-            for asked in group:
-                if isinstance(asked, Claim):
-                    answers.append(self._claim(asked))
-                    continue
-                conflict = judge(asked.append, seen)
-                if conflict is not None:
-                    answers.append(conflict)
-                    continue
-                told = self._tell(asked, position, stamp, stored)
-                position += len(told)
-                self._write_rows(asked.append)
-                answers.append(told)
-            if stored:
-                self._recorder.insert(stored, position - len(stored))
+            answers = self._write(group)
             db.execute("COMMIT")
         except BaseException:
             if db.in_transaction:
@@ -143,6 +149,32 @@ class SqliteStore:
             self._second_look(asked, answer) if isinstance(answer, StreamMoved | FenceLost) else answer
             for asked, answer in zip(group, answers, strict=True)
         ]
+
+    def _write(self, group: Sequence[Asked | Claim]) -> list[Any]:
+        seen = self._seen([asked.append for asked in group if isinstance(asked, Asked)])
+        stored: list[Stored] = []
+        position = self._recorder.last_position()
+        answers: list[Any] = []
+        self._recorded_at = max(self._recorded_at, self._now())
+        stamp = codec.stamp(self._recorded_at)
+        for number, asked in enumerate(group):
+            try:
+                if isinstance(asked, Claim):
+                    answers.append(self._claim(asked))
+                    continue
+                conflict = judge(asked.append, seen)
+                if conflict is not None:
+                    answers.append(conflict)
+                    continue
+                self._write_rows(asked.append)
+            except _REFUSED as error:
+                raise Unkeepable(number, str(error)) from error
+            told = self._tell(asked, position, stamp, stored)
+            position += len(told)
+            answers.append(told)
+        if stored:
+            self._recorder.insert(stored, position - len(stored))
+        return answers
 
     def _seen(self, appends: Sequence[Append]) -> Seen:
         """One query each for everything any caller named; the write lock makes the answers final."""

@@ -17,8 +17,8 @@ from events import About, Draft, PostCancelled, PostEdited
 from events.production import Content
 from services.chassis import codec
 from services.chassis.opening import migrate, open_store
-from services.chassis.rows import ALARM, LINE, READY, Change, Claim, Drop, Pick, Put
-from services.chassis.store import Append, CheckpointMoved, FenceLost, Read, Say, StreamMoved
+from services.chassis.rows import ALARM, CHAIN, LINE, READY, Change, Claim, Drop, Pick, Put
+from services.chassis.store import Append, CheckpointMoved, FenceLost, Read, RowsRefused, Say, StreamMoved
 from services.chassis.verifying import snapshot_of, verify
 
 NINE = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -142,6 +142,37 @@ async def test_a_failed_guard_fails_only_its_own_caller(store):
     answers = await asyncio.gather(*(store.append(append) for append in mixed), return_exceptions=True)
     assert [isinstance(answer, StreamMoved) for answer in answers] == [False, True] * 20
     assert await store.position() == 20
+
+
+def unkeepable(name: str) -> Put:
+    """No database has whole numbers of more than 64 bits."""
+    return Put(READY, {"story": name, "connection": "acme.x", "channel": "x", "turn": 2**70})
+
+
+async def test_rows_that_cannot_be_kept_fail_only_their_own_caller(store):
+    """Each of them is asked for in one breath with the others, and so written in one transaction with them."""
+    good = [Append([say(f"post-{number}", 0, f"g{number}")], rows=[_alarm(f"n{number}")]) for number in range(20)]
+    bad = [Append([say(f"post-x{number}", 0, f"b{number}")], rows=[unkeepable(f"b{number}")]) for number in range(3)]
+    mine = Claim(Pick(ALARM, where={"name": "n"}), {"due_at": 2**70})
+    asked = [*(store.append(append) for append in [*good[:7], bad[0], *good[7:], *bad[1:]]), store.claim(mine)]
+    await store.append(Append(rows=[_alarm("n")]))
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    refused = [number for number, answer in enumerate(answers) if isinstance(answer, RowsRefused)]
+    assert refused == [7, 21, 22, 23], answers
+    assert {told.id for told in await store.tail(0)} == {f"g{number}" for number in range(20)}
+    assert len(await store.pick(Pick(ALARM))) == 21
+    assert await store.pick(Pick(READY)) == []
+    [told] = await store.append(Append([say("post-next", 0, "next")]))
+    assert told.position >= 21
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgres"], indirect=True)
+async def test_whoever_would_change_what_is_kept_for_ever_is_refused_alone(store):
+    await store.append(Append([say("post-a", 0, "a1")]))
+    asked = [Append([say("post-b", 0, "b1")]), Append(rows=[Drop(CHAIN, {})]), Append([say("post-c", 0, "c1")])]
+    answers = await asyncio.gather(*map(store.append, asked), return_exceptions=True)
+    assert [isinstance(answer, RowsRefused) for answer in answers] == [False, True, False], answers
+    assert [told.id for told in await store.tail(0)] == ["a1", "b1", "c1"]
 
 
 async def test_the_same_facts_again_are_the_same_answer_and_never_a_second_row(store):
