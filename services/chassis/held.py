@@ -19,7 +19,7 @@ from services.chassis.alarms import set_alarm
 from services.chassis.bells import BelledStore
 from services.chassis.clock import Clock
 from services.chassis.rows import HELD, Change, Drop, Pick, Put, Row, Write
-from services.chassis.store import Append, Conflict, Say, StoreError
+from services.chassis.store import Append, RowsRefused, Say, StoreError
 
 Reaction = Callable[[Told], Awaitable[Append | None]]
 
@@ -83,13 +83,18 @@ class Held:
             return Append(rows=[self._alarm(key, next_at, told)])  # somebody came behind it
         try:
             answer = await self._reactions[type(told.fact)](told) or Append()
-        except (StoreError, OSError, Conflict):
+        except (StoreError, OSError):
             raise
         except Exception as broken:
             return await self._broken_again(told, tries + 1, broken)
         gone = Drop(HELD, self._where(key, told.position))
-        again = [self._alarm(key, self._clock.now(), told)] if rows[1:] else []
-        return Append(answer.says, answer.still, answer.fence, [*answer.rows, gone, *again])
+        try:
+            # Before the alarm goes, so that what the store refuses counts as a try: an alarm that rings once more
+            # finds the next one, or nobody.
+            await self._store.append(Append(answer.says, answer.still, answer.fence, [*answer.rows, gone]))
+        except RowsRefused as refused:
+            return await self._broken_again(told, tries + 1, refused)
+        return Append(rows=[self._alarm(key, self._clock.now(), told)] if rows[1:] else [])
 
     async def redrive_asked(self, told: Told) -> Append | None:
         """Somebody has mended the cause: the parked fact is first in its key again, with all its tries."""

@@ -19,7 +19,7 @@ from services.chassis.clock import Clock
 from services.chassis.held import Held, key_of
 from services.chassis.incarnation import prove_checkpoint
 from services.chassis.rows import CHECKPOINT, Pick
-from services.chassis.store import Append, CheckpointMoved, Conflict, Read, StoreError
+from services.chassis.store import Append, CheckpointMoved, Conflict, Read, RowsRefused, StoreError
 
 Reaction = Callable[[Told], Awaitable[Append | None]]
 
@@ -145,11 +145,17 @@ class Inbox:
         except (StoreError, OSError):
             raise
         except Exception as broken:
-            log.exception("a fact could not be taken", service=self._service, position=told.position)
-            await self._store.append(Append(rows=self._held.hold(told, broken), read=read))
-            self._held.keys.add(key_of(told))
+            await self._hold(told, read, broken)
             return
-        await self._store.append(Append(answer.says, answer.still, answer.fence, answer.rows, read))
+        try:
+            await self._store.append(Append(answer.says, answer.still, answer.fence, answer.rows, read))
+        except RowsRefused as refused:
+            await self._hold(told, read, refused)
+
+    async def _hold(self, told: Told, read: Read, broken: Exception) -> None:
+        log.error("a fact could not be taken", service=self._service, position=told.position, exc_info=broken)
+        await self._store.append(Append(rows=self._held.hold(told, broken), read=read))
+        self._held.keys.add(key_of(told))
 
 
 def _distinct(heard: Sequence[Told]) -> list[Told]:

@@ -15,6 +15,7 @@ from services.chassis.alarms import Alarms
 from services.chassis.bells import BelledStore
 from services.chassis.clock import SteppingClock
 from services.chassis.inbox import Inbox
+from services.chassis.rows import READY, Put
 from services.chassis.store import Append, Say
 from services.chassis.store_memory import MemoryStore
 
@@ -23,13 +24,17 @@ DUE = PostDue(round=1, connection="acme.x", content=Content(text="t"), content_h
 
 
 class Shop:
-    """Answers each PostDue with a PostCancelled in a stream of its own; `broken` stories break the handler."""
+    """Answers each PostDue with a PostCancelled in a stream of its own; `broken` stories break the handler.
+
+    For `unkeepable` ones it answers with a row that no store keeps.
+    """
 
     def __init__(self, store: Any = None, clock: SteppingClock | None = None) -> None:
         self.clock = clock or SteppingClock(NINE)
         self.store = BelledStore(store or MemoryStore(self.clock.now))
         self._ids = itertools.count(1)
         self.broken: set[str] = set()
+        self.unkeepable: set[str] = set()
         self.tried: list[tuple[str, datetime]] = []
         self.open()
 
@@ -45,6 +50,8 @@ class Shop:
         self.tried.append((told.story, self.clock.now()))
         if told.story in self.broken:
             raise ValueError("this fact is poison")
+        if told.story in self.unkeepable:
+            return Append(rows=[Put(READY, {"story": told.story, "turn": 2**70})])
         stream = f"delivery-{told.story}"
         version = len(await self.store.read(stream))
         about = About(story=told.story, actor="publisher", happened_at=self.clock.now(), cause=told.id)

@@ -249,3 +249,20 @@ async def test_a_discarded_fact_is_not_held_again_by_a_try_that_broke_meanwhile(
     gate.let_through("ring")
     await ringing
     assert await watched.store.pick(Pick(HELD)) == []
+
+
+async def test_a_fact_whose_rows_no_store_keeps_is_held_like_one_that_breaks_its_handler(watched):
+    """I25: it stops nobody else, and after five tries a person hears of it."""
+    watched.unkeepable = {"acme.bad"}
+    for story in ("acme.good", "acme.bad", "acme.good"):
+        await watched.say(story)
+    await watched.until(NINE + timedelta(hours=1))
+    assert await watched.answered("acme.good") == 2
+    assert len({at for story, at in watched.tried if story == "acme.bad"}) == 5
+    parked = (await watched.store.read("stuck-publisher.2"))[-1].fact
+    assert isinstance(parked, FactParked)
+    assert "RowsRefused" in parked.reason
+    watched.unkeepable = set()
+    await watched.say("house", RedriveAsked(parked="stuck-publisher.2", body_hash="h"))
+    await watched.until(NINE + timedelta(hours=2))
+    assert await watched.answered("acme.bad") == 1
