@@ -33,6 +33,7 @@ OK = 200
 LOOK_EVERY_S = 0.005
 AGAIN_FIRST_S, AGAIN_MAX_S = 0.05, 5.0
 HEALTH_EVERY_S = 5.0
+ERR, CLOSED = "[ERR] ", "Critical write error"
 ROOM_MIN = 8 * 2**20
 """With less on its disk a broker that could not write is not started again: it could not write again."""
 
@@ -157,11 +158,19 @@ class Broker:
                 await gone(process)
 
     async def _unwell(self) -> str | None:
+        if closed := self._closed():
+            return closed
         try:
             status, said = await self._asked("/healthz")
         except BrokerFailed as silent:
             return str(silent)
         return None if status == OK else str(said.get("error") or said)
+
+    def _closed(self) -> str | None:
+        """A stream that found no room for a write in a purge takes nothing more, and its monitor says *ok*: only its
+        words tell (nats-server 2.15.1)."""
+        words = self._words.read_text(errors="replace") if self._words.exists() else ""
+        return next((line.partition(ERR)[2] for line in words.splitlines() if CLOSED in line), None)
 
     async def _launch(self) -> None:
         """Its folder may have been wiped meanwhile, so all of it is made anew."""

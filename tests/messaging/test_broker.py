@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import aiohttp
+import nats.js.errors
 import pytest
 
 from events.subjects import POST_APPROVED, PRODUCTION
@@ -164,6 +165,27 @@ async def test_one_whose_disk_was_full_is_started_again_when_there_is_room(small
         assert running.trouble is None
         await js.publish(POST_APPROVED, b"after", stream=PRODUCTION)
         assert (await js.stream_info(PRODUCTION)).state.messages == acknowledged + 1
+
+
+async def test_one_that_calls_itself_well_and_takes_nothing_more_is_started_again(small_disk, monkeypatch):
+    """A purge that found no room leaves a stream that can no longer be written, while the monitor says *ok* (F17)."""
+    monkeypatch.setattr("services.chassis.broker.HEALTH_EVERY_S", 0.1)
+    ballast = small_disk / "ballast"
+    async with broker(small_disk) as running, client_of(running) as client:
+        await ready(client)
+        js = client.jetstream(timeout=1)
+        for number in range(8):
+            await js.publish(POST_APPROVED, f"post {number}".encode() * 1000, stream=PRODUCTION)
+        with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+            while True:
+                file.write(b"x" * 4096)
+        with pytest.raises(nats.js.errors.APIError, match="no space left"):
+            await js.purge_stream(PRODUCTION, seq=9, subject=POST_APPROVED)
+        ballast.unlink()
+        await until(lambda: running.restarts == 1 and client.is_connected, what="it is started again")
+        assert running.trouble is None
+        await js.purge_stream(PRODUCTION, seq=9, subject=POST_APPROVED)
+        assert (await js.stream_info(PRODUCTION)).state.messages == 0
 
 
 def test_the_binary_is_the_one_of_the_wheel():

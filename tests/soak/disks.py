@@ -71,7 +71,7 @@ async def one_fill(disk: Disk, house: House, doors: Doors, log: Logbook, fills: 
     await ask_anyway(doors, fills, later, number)
     sent = f"acme.x-{number}"
     await until(lambda: sent not in log.open_attempts(), what="the open call has its outcome")
-    if [fact.name for fact in log.facts() if fact.story == sent][-1] != "post_published":
+    if not any(fact.name == "post_published" for fact in log.facts() if fact.story == sent):
         fills.outcomes.append(f"round {number}: the outcome of the open call was not written while the disk was full")
     other.unlink()
     began = time.monotonic()
