@@ -176,6 +176,12 @@ async def test_a_post_without_a_link_of_ours_is_known_by_its_words(text, shown):
     assert isinstance((await found(listed(shown), text=text, link=None))[0], Found)
 
 
+async def test_a_post_that_went_out_with_our_link_is_known_by_it_whatever_its_words_were():
+    """After a restore the words and the link that are known may be those of before an edit (I27)."""
+    shown = tweet("How Acme grew, told anew https://t.co/0", LINK)
+    assert isinstance((await found(listed(shown), text="How Acme grew", link=None))[0], Found)
+
+
 async def test_similar_words_are_not_ours():
     assert isinstance((await found(listed(tweet("How Acme grew!")), link=None))[0], Absent)
     assert isinstance((await found(listed(tweet("How Acme grew"))))[0], Absent)
