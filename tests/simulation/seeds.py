@@ -81,7 +81,7 @@ FOUND_BY: dict[str, int] = {
     "a_refused_first_look_tells_nobody": 247,
     "a_message_is_acknowledged_before_it_is_written": 18,
     "other_content_under_the_same_name_is_silence": 0,
-    "a_cancel_is_not_guarded": 149,
+    "a_cancel_is_not_guarded": 43,
     "a_cap_is_one_too_many": 8,
     "a_moved_post_keeps_its_old_slot_too": 1,
     "whoever_was_held_is_not_called_when_the_channel_is_back": 2,
@@ -104,7 +104,7 @@ FOUND_BY: dict[str, int] = {
     "an_intent_lasts_a_minute": 0,
     "whoever_leaves_waits_for_nobody": 1,
     "an_attempt_that_began_unheard_is_left_lying": 3348,
-    "the_last_true_copy_is_taken_for_the_end": 124,
+    "the_last_true_copy_is_taken_for_the_end": 6,
     "nobody_asks_how_far_another_relay_has_come": 6,
 }
 """A seed that finds each planted fault, tried first; where the product has moved on, another one may."""
