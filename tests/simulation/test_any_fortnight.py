@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.promises import ANTECEDENTS
+from tests.simulation.promises.words import WORDS
 from tests.simulation.report import Tally, play, play_all, told
 from tests.simulation.seeds import SEEDS
 
@@ -55,3 +57,8 @@ def test_the_same_seed_is_the_same_fortnight_to_the_byte(hash_seed):
 
 def test_no_two_seeds_are_the_same_fortnight():
     assert len({play(seed).hash for seed in range(3, 7)}) == 4
+
+
+def test_every_promise_that_is_put_to_the_test_has_its_words():
+    """They head the lines of the soak's table."""
+    assert {name.split()[0] for name in ANTECEDENTS} == set(WORDS)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 WORDS: dict[str, str] = {
+    "F5": "whoever goes on says what became of its attempt",
+    "G29": "no attempt begins under a pause",
     "I1": "what was acknowledged is in the log, once",
     "I2": "a reader never misses an earlier fact",
     "I3": "of two at one version one wins, on any store",
