@@ -33,7 +33,7 @@ OK = 200
 LOOK_EVERY_S = 0.005
 AGAIN_FIRST_S, AGAIN_MAX_S = 0.05, 5.0
 HEALTH_EVERY_S = 5.0
-ERR, CLOSED = "[ERR] ", "Critical write error"
+CLOSED = "Critical write error"
 ROOM_MIN = 8 * 2**20
 """With less on its disk a broker that could not write is not started again: it could not write again."""
 
@@ -170,7 +170,8 @@ class Broker:
         """A stream that found no room for a write in a purge takes nothing more, and its monitor says *ok*: only its
         words tell (nats-server 2.15.1)."""
         words = self._words.read_text(errors="replace") if self._words.exists() else ""
-        return next((line.partition(ERR)[2] for line in words.splitlines() if CLOSED in line), None)
+        _, closed, why = words.partition(CLOSED)
+        return closed + why.partition("\n")[0] or None
 
     async def _launch(self) -> None:
         """Its folder may have been wiped meanwhile, so all of it is made anew."""

@@ -127,9 +127,9 @@ class Replan:
         if planned.slot != slot(each):
             self.moves[each["id"]] = Move(each["id"], slot(each), planned.slot, planned.why)
 
-    def _take(self, each: Document, slot: Slot) -> None:
-        day = day_of(slot)
-        self.days[day] = evolve(self.days.get(day, Day()), _taken(self.connection, each["id"], slot))
+    def _take(self, each: Document, where: Slot) -> None:
+        day = day_of(where)
+        self.days[day] = evolve(self.days.get(day, Day()), _taken(self.connection, each["id"], where))
 
 
 def _wish(document: Document) -> Wish:
@@ -138,8 +138,8 @@ def _wish(document: Document) -> Wish:
 
 def waits(document: Document, now: datetime) -> bool:
     """What is under way, or within the next minute, is out of our hands."""
-    waits = document["status"] == "scheduled" and document["reason"] is None and not document["open"]
-    return waits and slot(document).at >= now + LEAD
+    planned = document["status"] == "scheduled" and document["reason"] is None and not document["open"]
+    return planned and slot(document).at >= now + LEAD
 
 
 def is_promised(document: Document) -> bool:

@@ -40,12 +40,14 @@ def _with(changes: list[Change], state: State, told: Told) -> list[Change]:
             return changes[:-1]
         case PostScheduled() if _reason(told.fact) == UNDONE:
             return changes[:-1]
-        case PostCancelled():
-            return [*changes, Change(told.about.cause, state)]
-        case PostScheduled() if _reason(told.fact) == MOVED:
+        case PostCancelled() | PostScheduled() if _asked_for(told.fact):
             return [*changes, Change(told.about.cause, state)]
         case _:
             return changes
+
+
+def _asked_for(fact: Fact) -> bool:
+    return isinstance(fact, PostCancelled) or _reason(fact) == MOVED
 
 
 def _reason(fact: Fact) -> str:

@@ -356,13 +356,12 @@ async def test_nothing_is_sent_twice_over_a_kept_connection(far, house, method):
     assert [path for _, path, _, _ in far.heard] == ["/api.linkedin.com/first", "/api.linkedin.com/second"]
 
 
+async def silence(request):
+    await asyncio.Event().wait()
+    return web.Response()
+
+
 async def test_an_answer_that_never_comes_ends_with_the_attempts_life(far, house):
-    never = asyncio.Event()
-
-    async def silence(request):
-        await never.wait()
-        return web.Response()
-
     far.answer = silence
     given = await house(far.address, life_s=0.2).door("linkedin").send("POST", "https://api.linkedin.com/a")
     assert (given.status, given.sent) == (None, True)
@@ -370,12 +369,6 @@ async def test_an_answer_that_never_comes_ends_with_the_attempts_life(far, house
 
 async def test_an_answer_is_waited_for_until_the_attempts_deadline_and_no_longer(far, house):
     """One that begins late in its attempt's life has less of it: by then somebody may be looking it up (D9)."""
-    never = asyncio.Event()
-
-    async def silence(request):
-        await never.wait()
-        return web.Response()
-
     far.answer = silence
     door = house(far.address, life_s=60).door("linkedin")
     async with asyncio.timeout(30):
