@@ -298,6 +298,13 @@ async def test_rejected_is_an_end(one):
     assert await one.stands() == ("rejected", None)
 
 
+@pytest.mark.parametrize("outcome", ["refused", "limited", "unavailable"])
+async def test_a_late_no_is_no_possible_duplicate(one, outcome):
+    await one.started()
+    await one.say(LateSendSeen(**HERE, epoch=1, outcome=outcome))
+    assert (await one.shown())["late_send"] is False
+
+
 async def test_a_late_send_is_shown_as_a_possible_duplicate(one):
     await one.started()
     assert (await one.shown())["late_send"] is False

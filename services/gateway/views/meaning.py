@@ -46,6 +46,8 @@ from events.subjects import name_of
 from services.gateway.views.view import Document, instant
 
 Changes = Callable[[Document, Any, Told], Document]
+MAY_STAND: Final = ("delivered", "unclear")
+"""The outcomes of a late send that may have made a second post."""
 BUDGET_SPENT: Final = "budget_spent"
 """A limit that we keep ourselves, before the channel has to (I17)."""
 OVER: Final = frozenset({"published", "failed", "cancelled", "rejected"})
@@ -218,7 +220,8 @@ def _credential_refused(document: Document, fact: CredentialRefused, told: Told)
 
 
 def _late_send(document: Document, fact: LateSendSeen, told: Told) -> Document:
-    return {"late_send": True}
+    """Shown where it may have made a second one; a late no has made nothing."""
+    return {"late_send": True} if fact.outcome in MAY_STAND else {}
 
 
 def _unknown(document: Document, fact: OutcomeUnknown, told: Told) -> Document:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import events as e
 from events.channels import channel_of
-from services.gateway.views.meaning import BUDGET_SPENT
+from services.gateway.views.meaning import BUDGET_SPENT, MAY_STAND
 from services.gateway.views.showing import DISPLAY
 from services.gateway.views.words import day
 
@@ -124,7 +124,8 @@ def _looked_up(fact: e.LookedUp) -> str:
 
 def _late_send(fact: e.LateSendSeen) -> str:
     seen = f" as {fact.channel_post_id}" if fact.channel_post_id else ""
-    return f"An answer of attempt {fact.attempt} came late ({fact.outcome}{seen}): look for a possible duplicate."
+    end = "look for a possible duplicate" if fact.outcome in MAY_STAND else "it has made nothing visible"
+    return f"An answer of attempt {fact.attempt} came late ({fact.outcome}{seen}): {end}."
 
 
 def _credential_refused(fact: e.CredentialRefused) -> str:
