@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from events import (
     CancelAsked,
     EditAsked,
@@ -35,16 +33,6 @@ from tests.scheduler.posts import (
 )
 
 BODY = {"post": POST, "body_hash": "b1"}
-
-
-@pytest.fixture
-async def house() -> House:
-    """One post with its slot at ten."""
-    house = House()
-    await house.account()
-    await house.connect(LINKEDIN)
-    await house.send(message())
-    return house
 
 
 async def due(house: House) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from events import (
     ApprovalGiven,
     CancelAsked,
@@ -37,16 +35,6 @@ from tests.scheduler.posts import (
     returned,
     started,
 )
-
-
-@pytest.fixture
-async def house() -> House:
-    """One post with its slot at ten."""
-    house = House()
-    await house.account()
-    await house.connect(LINKEDIN)
-    await house.send(message())
-    return house
 
 
 async def cancel(house: House, post: str = POST, **more: Any) -> Told:
