@@ -111,15 +111,19 @@ class Relay:
         compared = self._clock.elapsed()
         while True:
             self._bell.clear()
+            due = self._clock.elapsed() - compared >= COMPARE_EVERY_S
             try:
+                if due:
+                    # Before anything is offered: the guard knows a sequence, and a wiped feed may grow back to it.
+                    await self._compare(client, js)
+                    compared = self._clock.elapsed()
                 await self._catch_up(client, js)
             except SequenceMoved as moved:
                 log.warning("somebody else has written to the feed", error=str(moved))
                 await self._look(client, js)
                 continue
-            if self._clock.elapsed() - compared >= COMPARE_EVERY_S:
-                await self._compare(client, js)
-                compared = self._clock.elapsed()
+            if due:
+                await self._remember()
             await self._clock.nap(min(self._look_every_s, COMPARE_EVERY_S), self._bell)
 
     async def _catch_up(self, client: Client, js: JetStreamContext) -> None:
@@ -176,6 +180,8 @@ class Relay:
         if moved:
             log.warning("the feed does not end where it was left", offered=self.offered)
             await self._look(client, js)
+
+    async def _remember(self) -> None:
         if self._end is not None and self._end != self._kept:
             await write_end(self._store, self._end)
             self._kept = self._end

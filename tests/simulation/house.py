@@ -47,6 +47,8 @@ DRAIN = timedelta(days=30)
 LOOK_ROUND = timedelta(hours=8)
 A_MINUTE = timedelta(minutes=1)
 A_MOMENT = timedelta(seconds=5)
+BROKEN_MAX = 20
+"""A house whose processes break at every start is shown, not started for ever."""
 
 
 class House:
@@ -126,7 +128,8 @@ class House:
         self.note(f"{name} of {life.name} broke: {broken!r}")
         self.broken.append(f"the {name} ended with {broken!r}")
         life.kill()
-        self.passing.after(timedelta(seconds=5), self.begin_life)
+        if len(self.broken) < BROKEN_MAX:
+            self.passing.after(timedelta(seconds=5), self.begin_life)
 
     def refused(self, before: int) -> None:
         self.refusals += 1
