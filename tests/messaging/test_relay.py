@@ -20,6 +20,7 @@ from events.wire import cloud_event, on_the_wire
 from services.chassis import batches, link
 from services.chassis import relay as relaying
 from services.chassis.rows import LEASE, Pick
+from services.chassis.topology import Topology
 from services.scheduler.message import BYTES_MAX
 from tests.messaging.log import DUE
 from tests.servers_nats import Proxy, everything, kill, ready, until, wipe
@@ -117,6 +118,22 @@ async def test_a_broker_wiped_under_load_is_offered_everything_again(nats, clien
     events = await everything(client, DISTRIBUTION)
     assert positions(events) == list(range(1, 3901))
     assert [(int(event["position"]), event["id"]) for event in events] == await log.hash()
+
+
+async def test_a_feed_that_was_made_anew_and_grew_back_as_far_is_offered_everything(nats, client, log, monkeypatch):
+    """It ends at the very sequence that the relay expects, and is another one."""
+    monkeypatch.setattr(relaying, "COMPARE_EVERY_S", 3600)
+    async with log.relaying(nats.url) as relay:
+        await log.say(20)
+        await log.caught_up(relay)
+        await client.jetstream().delete_stream(DISTRIBUTION)
+        await Topology(client).ensure()
+        for _ in range(20):
+            await client.jetstream().publish(SUBJECT, b"{}")
+        monkeypatch.setattr(relaying, "COMPARE_EVERY_S", 0.01)
+        await log.say(1)
+        await in_the_feed(client, 41)
+    assert positions(await everything(client, DISTRIBUTION))[20:] == list(range(1, 22))
 
 
 async def test_a_feed_that_is_deleted_is_made_again_and_offered_everything(nats, client, log, quick):

@@ -57,6 +57,7 @@ SEEDS: dict[str, Seed] = {
 }
 
 FOUND_BY: dict[str, int] = {
+    "the_feed_is_compared_only_after_it_was_offered_more": 4250,
     "the_kill_switch_is_not_looked_at": 3,
     "a_late_send_is_told_to_nobody": 29,
     "the_checkpoint_is_written_in_a_transaction_of_its_own": 14,
