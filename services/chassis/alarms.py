@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 import structlog
 
+from services.chassis.alarm_turns import AlarmTurns
 from services.chassis.bells import BelledStore, bell_of_alarms
 from services.chassis.clock import Clock
 from services.chassis.drain import Drain
@@ -27,7 +29,7 @@ LEASE = timedelta(seconds=10)
 LOOK_EVERY_S = 1.0
 """The fallback when no bell rings (D1)."""
 HAND_MAX = 64
-"""So many alarms of one service are rung side by side."""
+"""So many alarms of one service are rung side by side, some of them with a call to a channel."""
 AGAIN_AFTER = (1, 5, 30, 60, 300)
 """Seconds until an alarm is rung again whose ring broke; the last one for ever after."""
 
@@ -61,13 +63,15 @@ class Alarms:
         holder: str = "here",
         lease_now: Callable[[], datetime] | None = None,
         drain: Drain | None = None,
+        hand_max: int = HAND_MAX,
     ) -> None:
         self._store, self._service, self._rings, self._clock = store, service, dict(rings), clock
-        self._shared, self._holder = shared, holder
+        self._shared, self._holder, self._hand_max = shared, holder, hand_max
         self._drain = drain or Drain()
         self._lease_now = lease_now or (lambda: datetime.fromtimestamp(clock.elapsed(), UTC))
         self._hand: dict[asyncio.Task[None], str] = {}
         self.stopped: str | None = None
+        self._turns = AlarmTurns(store, service)
         self._bell = store.bell(ALARM.name, bell_of_alarms(service))
 
     async def run(self) -> None:
@@ -77,7 +81,7 @@ class Alarms:
                 until = None
                 try:
                     await self.step()
-                    full = len(self._hand) >= HAND_MAX or self._drain.begun.is_set()
+                    full = len(self._hand) >= self._hand_max or self._drain.begun.is_set()
                     until = None if full else await self.next_due()
                     self.stopped = None
                 except (StoreError, OSError) as broken:
@@ -95,7 +99,7 @@ class Alarms:
         """Take in hand whatever is due; how many that were. None for a process that is leaving (I29)."""
         if self._drain.begun.is_set():
             return 0
-        rows = await self._take(HAND_MAX - len(self._hand))
+        rows = await self._take(self._hand_max - len(self._hand))
         for row in rows:
             ringing = asyncio.ensure_future(self._ring(row))
             self._hand[ringing] = str(row["name"])
@@ -111,12 +115,12 @@ class Alarms:
 
     async def next_due(self) -> datetime | None:
         """The earliest instant of an alarm in nobody's hand; one that another process is ringing wakes nobody here."""
-        limit = HAND_MAX * 2 if self._shared else len(self._hand) + 1
-        pick = Pick(ALARM, {"service": self._service}, order=("due_at",), limit=limit)
+        limit = self._hand_max * 2 if self._shared else len(self._hand) + 1
         in_hand = set(self._hand.values())
-        for row in await self._store.pick(pick):
-            if row["name"] not in in_hand and not self._elsewhere(row) and isinstance(row["due_at"], datetime):
-                return row["due_at"]
+        for pick in (self._turns.by_turn, self._turns.by_time) if self._turns.crowded else (self._turns.by_time,):
+            for row in await self._store.pick(replace(pick, limit=limit)):
+                if row["name"] not in in_hand and not self._elsewhere(row) and isinstance(row["due_at"], datetime):
+                    return row["due_at"]
         return None
 
     def _elsewhere(self, row: Row) -> bool:
@@ -142,12 +146,12 @@ class Alarms:
         if room <= 0:
             return []
         in_hand = set(self._hand.values())
-        due = Pick(ALARM, {"service": self._service}, upto={"due_at": self._clock.now()}, order=("due_at",),
-                   limit=room + len(in_hand))  # fmt: skip
-        found = [row for row in await self._store.pick(due) if row["name"] not in in_hand][:room]
+        due = await self._turns.due(self._clock.now(), room, in_hand)
+        rows = await self._store.pick(replace(due, limit=room + len(in_hand)))
+        found = [row for row in rows if row["name"] not in in_hand][:room]
         if not self._shared or not found:
             return found
-        free = Pick(ALARM, due.where, upto={**due.upto, "lease_until": self._lease_now()}, order=due.order, limit=room)
+        free = replace(due, upto={**due.upto, "lease_until": self._lease_now()}, limit=room)
         return await self._store.claim(Claim(free, {"holder": self._holder, "lease_until": self._lease_now() + LEASE}))
 
     def _rung(self, ringing: asyncio.Task[None]) -> None:
@@ -186,7 +190,7 @@ class Alarms:
         broken = int(ring.get("broken", 0))
         wait = timedelta(seconds=AGAIN_AFTER[min(broken, len(AGAIN_AFTER) - 1)])
         to = {"due_at": self._clock.now() + wait, "ring": orjson.dumps({**ring, "broken": broken + 1}).decode()}
-        return Change(ALARM, gone.where, {**to, "holder": None, "lease_until": None})
+        return Change(ALARM, gone.where, {**to, "holder": None, "lease_until": None, "turn": None})
 
 
 async def next_alarm(store: Store) -> datetime | None:

@@ -24,7 +24,8 @@ from services.chassis.store import Append, CheckpointMoved, Conflict, Read, Rows
 Reaction = Callable[[Told], Awaitable[Append | None]]
 
 PAGE = 500
-SIDE_BY_SIDE_MAX = 64
+SIDE_BY_SIDE_MAX = 16
+"""Enough to share a commit; a wave ends with its slowest, and what comes next waits for that (G15)."""
 SKIP_MAX = 5000
 """After so many facts that concern us not, the checkpoint is written alone, so that a restart reads no more."""
 LOOK_EVERY_S = 1.0

@@ -70,7 +70,7 @@ class Change:
 class Pick:
     """Rows that equal `where`, lie at or below each of `upto` (a None there passes), and at or above each of `since`.
 
-    `order` names columns, ascending, nulls first; `limit` bounds the answer.
+    `order` names columns, ascending, nulls first (`backwards`: descending, nulls last); `limit` bounds the answer.
     """
 
     table: Table
@@ -79,6 +79,7 @@ class Pick:
     since: Mapping[str, Value] = field(default_factory=dict)
     order: tuple[str, ...] = ()
     limit: int | None = None
+    backwards: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +98,16 @@ Write = Put | Drop | Change
 
 ALARM = Table(
     "alarm",
-    {"service": TEXT, "name": TEXT, "due_at": INSTANT, "ring": TEXT, "lease_until": INSTANT, "holder": TEXT},
+    {"service": TEXT, "name": TEXT, "due_at": INSTANT, "ring": TEXT, "lease_until": INSTANT, "holder": TEXT,
+     "turn": WHOLE},
     key=("service", "name"),
-    indexes=(("service", "due_at"),),
+    indexes=(("service", "turn", "due_at"),),
     never_none=("due_at",),
-)
-"""Durable "wake me at" (D8): `ring` is JSON, what to ring with; a lease keeps two wakers from ringing at once."""
+)  # fmt: skip
+"""Durable "wake me at" (D8): `ring` is JSON, what to ring with; a lease keeps two wakers from ringing at once.
+
+`turn` is its account's turn in a crowd, None until there is one (`alarm_turns.py`).
+"""
 
 READY = Table(
     "ready",
@@ -124,12 +129,12 @@ LINE = Table(
     {"connection": TEXT, "account": TEXT, "channel": TEXT, "epoch": WHOLE, "holder": TEXT, "lease_until": INSTANT,
      "not_before": INSTANT, "head_turn": WHOLE, "last_turn": WHOLE, "joined": TEXT},
     key=("connection",),
-    indexes=(("channel", "head_turn"), ("account",)),
+    indexes=(("channel", "head_turn"), ("account", "channel", "last_turn")),
 )  # fmt: skip
 """One connection's line: one attempt in flight; `head_turn` is that of its first post, None when nobody waits.
 
-`last_turn` is the last one given out. `joined` is a new mark whenever a post joins, so that a lane that found nobody
-waiting closes the line only if nobody has joined since it looked.
+`last_turn` is the last one given out, None as well when nobody waits. `joined` is a new mark whenever a post joins, so
+that a lane that found nobody waiting closes the line only if nobody has joined since it looked.
 """
 
 LOOKING = Table(

@@ -29,6 +29,11 @@ class Dialect:
         """SQLite puts nulls first by itself; PostgreSQL must be told, and only where there may be any."""
         return " NULLS FIRST" if self.name == "postgres" and column not in _certain(table) else ""
 
+    def along(self, pick: Pick, column: str) -> str:
+        """Which way an index is read: forwards, or backwards from its last."""
+        nulls = self.nulls_first(pick.table, column)
+        return f" DESC{nulls.replace('FIRST', 'LAST')}" if pick.backwards else nulls
+
 
 SQLITE = Dialect("sqlite", "?", "rowid", "", {TEXT: "TEXT", WHOLE: "INTEGER", INSTANT: "INTEGER", BYTES: "BLOB"})
 POSTGRES = Dialect(
@@ -127,7 +132,7 @@ def _condition(pick: Pick, dialect: Dialect) -> Statement:
 
 
 def _tail(pick: Pick, dialect: Dialect) -> str:
-    order = ", ".join(f'"{column}"{dialect.nulls_first(pick.table, column)}' for column in pick.order)
+    order = ", ".join(f'"{column}"{dialect.along(pick, column)}' for column in pick.order)
     return (f" ORDER BY {order}" if order else "") + (f" LIMIT {int(pick.limit)}" if pick.limit is not None else "")
 
 
@@ -157,10 +162,10 @@ def claim(asked: Claim, dialect: Dialect) -> Statement:
 
 
 def in_order(rows: list[Row], pick: Pick) -> list[Row]:
-    """What an UPDATE gives back comes in any order; this is the order that was asked for, nulls first."""
+    """What an UPDATE gives back comes in any order; this is the order that was asked for."""
 
     def rank(row: Row) -> tuple[tuple[bool, Any], ...]:
         values = [row[column] for column in pick.order]
         return tuple((value is not None, value if value is not None else 0) for value in values)
 
-    return sorted(rows, key=rank) if pick.order else rows
+    return sorted(rows, key=rank, reverse=pick.backwards) if pick.order else rows

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from events import Fact
-from services.chassis.alarms import Alarms, Ring
+from services.chassis.alarms import HAND_MAX, Alarms, Ring
 from services.chassis.bells import BelledStore
 from services.chassis.clock import Clock
 from services.chassis.drain import Drain
@@ -76,9 +76,19 @@ def service(
     reactions: Mapping[type[Fact], Reaction],
     rings: Mapping[str, Ring],
     parts: Sequence[Part] = (),
+    hand_max: int = HAND_MAX,
 ) -> Service:
     """A service wired to the log: its reactions on the inbox, its rings and the inbox's own on the alarms."""
     inbox = Inbox(chassis.store, name, reactions, clock=chassis.clock, new_id=chassis.new_id)
-    alarms = Alarms(chassis.store, name, {**rings, **inbox.rings}, clock=chassis.clock, shared=chassis.shared,
-                    holder=chassis.holder, lease_now=chassis.leases, drain=chassis.drain)  # fmt: skip
+    alarms = Alarms(
+        chassis.store,
+        name,
+        {**rings, **inbox.rings},
+        clock=chassis.clock,
+        shared=chassis.shared,
+        holder=chassis.holder,
+        lease_now=chassis.leases,
+        drain=chassis.drain,
+        hand_max=hand_max,
+    )
     return Service(name, inbox, alarms, parts)

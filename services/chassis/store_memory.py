@@ -101,7 +101,7 @@ class MemoryTable:
         for column, least in pick.since.items():
             found = [row for row in found if _since(row[column], least)]
         if pick.order and len(found) > 1:
-            found.sort(key=lambda row: tuple(_rank(row[column]) for column in pick.order))
+            found.sort(key=lambda row: tuple(_rank(row[column]) for column in pick.order), reverse=pick.backwards)
         return [dict(row) for row in (found if pick.limit is None else found[: pick.limit])]
 
 

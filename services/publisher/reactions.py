@@ -31,7 +31,7 @@ from services.chassis.store import Append, Say, Store
 from services.publisher import delivery, settling
 from services.publisher.case import Case, read_case
 from services.publisher.consequences import SERVICE, consequences, look_alarm, retry_alarm
-from services.publisher.turns import IN_ORDER, Joining, account_lines, fair_turn, first_line, join, wake
+from services.publisher.turns import IN_ORDER, Joining, fair_turn, first_line, join, last_line, wake
 
 Reaction = Callable[[Told], Awaitable[Append | None]]
 Ring = Callable[[dict[str, Any], Row], Awaitable[Append | None]]
@@ -129,10 +129,10 @@ async def joined(store: Store, case: Case, mark: str) -> Append | None:
     there = await store.pick(Pick(READY, {"story": case.story}))
     if there and there[0]["round"] == case.due.round:
         return None
-    lines = await store.pick(account_lines(case.due.connection))
-    turn = fair_turn(lines, await store.pick(first_line(case.due.connection)))
+    name = case.due.connection
+    turn = fair_turn(await store.pick(last_line(name)), await store.pick(first_line(name)))
     joining = Joining(case.story, case.due, delivery.due_at(case.state, case.due), case.last.position, mark)
-    rows = [clear_alarm(SERVICE, f"retry-{case.story}"), *join(joining, lines, turn)]
+    rows = [clear_alarm(SERVICE, f"retry-{case.story}"), *join(joining, turn)]
     return Append(still={delivery_stream(case.story): len(case.told)}, rows=rows)
 
 

@@ -19,6 +19,7 @@ from events.channels import account_of, channel_of
 from services.chassis.rows import LINE, READY, Change, Drop, Pick, Put, Row, Write
 
 IN_ORDER = ("due_at", "position")
+CLOSED: Row = {"head_turn": None, "last_turn": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,10 @@ class Joining:
     mark: str
 
 
-def account_lines(connection: str) -> Pick:
-    """The account's lines on this channel: mostly one."""
-    return Pick(LINE, where={"account": account_of(connection), "channel": channel_of(connection)})
+def last_line(connection: str) -> Pick:
+    """The line of the account on this channel in which its last post waits."""
+    here = {"account": account_of(connection), "channel": channel_of(connection)}
+    return Pick(LINE, here, since={"last_turn": 0}, order=("last_turn",), limit=1, backwards=True)
 
 
 def first_line(connection: str) -> Pick:
@@ -45,24 +47,22 @@ def first_line(connection: str) -> Pick:
     return Pick(LINE, where={"channel": channel_of(connection)}, since={"head_turn": 0}, order=("head_turn",), limit=1)
 
 
-def fair_turn(lines: Sequence[Row], first: Sequence[Row]) -> int:
+def fair_turn(last: Sequence[Row], first: Sequence[Row]) -> int:
     """The turn after the account's last one that still waits, and never before the channel's current one."""
-    waiting = [_whole(line["last_turn"]) + 1 for line in lines if line["head_turn"] is not None]
+    waiting = [_whole(line["last_turn"]) + 1 for line in last]
     current = [_whole(line["head_turn"]) for line in first]
     return max([0, *waiting, *current])
 
 
-def join(joining: Joining, lines: Sequence[Row], turn: int) -> list[Write]:
-    """The post is ready and its line is there, with somebody in it."""
+def join(joining: Joining, turn: int) -> list[Write]:
+    """The post is ready and its line is there, with somebody in it; no line of the account has given out more."""
     due = joining.due
-    mine = next((line for line in lines if line["connection"] == due.connection), None)
-    last = max(turn, _whole(mine["last_turn"])) if mine else turn
     line = {"connection": due.connection, "account": account_of(due.connection), "channel": channel_of(due.connection)}
     return [
         Put(READY, ready_row(joining, turn)),
         # Epochs only rise: a line that is already there keeps its own.
         Put(LINE, {**line, "epoch": 0}, over=False),
-        Change(LINE, {"connection": due.connection}, {"last_turn": last, "joined": joining.mark}),
+        Change(LINE, {"connection": due.connection}, {"last_turn": turn, "joined": joining.mark}),
         # Whether the line is closed is asked as this is written: a lane may have closed it since we looked.
         Change(LINE, {"connection": due.connection, "head_turn": None}, {"head_turn": turn}),
     ]
@@ -89,7 +89,9 @@ def leave(story: str) -> Drop:
 
 def wake(connection: str, head: Row, mark: str) -> list[Write]:
     """Somebody waits in a line that had been set aside (a refused grant, the kill switch): it may be claimed again."""
-    return [Change(LINE, {"connection": connection}, {"head_turn": head["turn"], "joined": mark})]
+    return [
+        Change(LINE, {"connection": connection}, {"head_turn": head["turn"], "last_turn": head["turn"], "joined": mark})
+    ]
 
 
 def free(line: Row, next_ready: Iterable[Row]) -> list[Write]:
@@ -98,7 +100,7 @@ def free(line: Row, next_ready: Iterable[Row]) -> list[Write]:
     head = next((row["turn"] for row in next_ready), None)
     return [
         Change(LINE, here, {"holder": None, "lease_until": None}),
-        Change(LINE, {**here, "joined": line["joined"]}, {"head_turn": head}),
+        Change(LINE, {**here, "joined": line["joined"]}, {"head_turn": head} if head is not None else CLOSED),
     ]
 
 

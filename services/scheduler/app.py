@@ -14,6 +14,11 @@ from services.scheduler.redriving import Redriving
 from services.scheduler.rings import rings
 from services.scheduler.rules import Rules
 
+HAND_MAX = 8
+"""Nothing that rings here waits for a channel, so few at once lose nothing; and however many posts come due in one
+minute, the next one of another account is soon in hand, and what is due goes to the publisher no faster than it can
+send (G15)."""
+
 
 def build(chassis: Chassis, *, edge: Callable[[Intake], Part] | None = None) -> Service:
     store, wiring = chassis.store, {"clock": chassis.clock, "new_id": chassis.new_id}
@@ -26,4 +31,5 @@ def build(chassis: Chassis, *, edge: Callable[[Intake], Part] | None = None) -> 
         reactions={**reactions(store, **wiring), **asked},
         rings={**rings(store, intake.desks, **wiring), **redriving.rings, "rules": rules.look},
         parts=[rules, edge(intake)] if edge else [rules],
+        hand_max=HAND_MAX,
     )

@@ -21,11 +21,11 @@ from events.subjects import account_stream, connection_stream, post_stream
 from services.chassis.clock import Clock
 from services.chassis.rows import Write
 from services.chassis.store import Append, Store
-from services.scheduler import post
+from services.scheduler import grounds, post
 from services.scheduler.asks import NOT_FOUND, No, edited, over_limit, refusal
 from services.scheduler.case import Case, read_case, undone_by
 from services.scheduler.consequences import consequences
-from services.scheduler.grounds import account_known, connection_known
+from services.scheduler.grounds import connection_known
 from services.scheduler.limits import Sender, broken_limit
 from services.scheduler.seating import answer
 from services.scheduler.waiting import to_the_desk
@@ -114,6 +114,6 @@ async def sender_of(store: Store, case: Case) -> Sender:
 
 
 async def document_of(store: Store, case: Case) -> AccountDocument:
-    document = account_known(await store.read(account_stream(account_of(case.story)))).document
+    document = grounds.document_of(await store.read(account_stream(account_of(case.story))))
     assert document is not None  # noqa: S101 - a post was taken in for it
     return document

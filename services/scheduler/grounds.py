@@ -55,6 +55,11 @@ def account_known(told: Sequence[Told]) -> Account:
     return known
 
 
+def document_of(told: Sequence[Told]) -> AccountDocument | None:
+    """The account's document alone, where a post asks for it: an account may have hundreds of connections."""
+    return next((each.fact.document for each in reversed(told) if isinstance(each.fact, AccountChanged)), None)
+
+
 def documents(told: Sequence[Told]) -> list[AccountDocument]:
     """Every document the account ever had, the newest last."""
     return [each.fact.document for each in told if isinstance(each.fact, AccountChanged)]

@@ -17,7 +17,7 @@ from services.scheduler import post
 from services.scheduler.case import read_case
 from services.scheduler.consequences import REMINDED_AFTER, consequences
 from services.scheduler.desks import Desks
-from services.scheduler.grounds import account_known, connection_known
+from services.scheduler.grounds import connection_known, document_of
 from services.scheduler.serving import Serving
 from services.scheduler.waiting import (
     call_at_slot,
@@ -43,7 +43,7 @@ def rings(store: Store, desks: Desks, *, clock: Clock, new_id: Callable[[], str]
         name = case.state.connection
         told = (account_stream(account_of(name)), connection_stream(name))
         account, connection = await store.read_all(told)
-        document, known = account_known(account).document, connection_known(connection)
+        document, known = document_of(account), connection_known(connection)
         assert document is not None  # noqa: S101 - a post was taken in for it
         restored = await remembered()
         forgotten = restored is not None and case.state.place.slot.at <= restored.at

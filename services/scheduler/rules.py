@@ -22,7 +22,7 @@ from services.planning.rezoning import off
 from services.planning.terms import terms_of
 from services.planning.zones import edition
 from services.scheduler.case import Case, read_case
-from services.scheduler.grounds import account_known
+from services.scheduler.grounds import document_of
 from services.scheduler.replanning import may_move
 from services.scheduler.waiting import call_for_replan, call_for_rules, queue_from
 
@@ -54,7 +54,7 @@ class Rules:
         cases = [case for case in await asyncio.gather(*(read_case(self._store, story) for story in stories)) if case]
         names = sorted({account_of(case.story) for case in cases})
         told = await self._store.read_all([account_stream(name) for name in names])
-        documents = {name: account_known(each).document for name, each in zip(names, told, strict=True)}
+        documents = {name: document_of(each) for name, each in zip(names, told, strict=True)}
         moved = sorted({case.state.connection for case in cases if _moved(case, documents[account_of(case.story)])})
         if moved:
             log.warning("zones have other rules, and slots keep their wall clock", edition=edition(), connections=moved)

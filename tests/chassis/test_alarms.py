@@ -26,9 +26,9 @@ class Bench:
         self.answer = lambda ring: None
         self.alarms = self.another("here")
 
-    def another(self, holder: str) -> Alarms:
+    def another(self, holder: str, hand_max: int = 64) -> Alarms:
         return Alarms(self.store, "publisher", {"do": self.ring}, clock=self.clock, shared=holder != "here",
-                      holder=holder)  # fmt: skip
+                      holder=holder, hand_max=hand_max)  # fmt: skip
 
     async def ring(self, ring, alarm):
         self.rung.append(ring["what"])
@@ -180,3 +180,50 @@ async def test_a_ring_that_can_neither_be_written_nor_put_off_is_not_repeated_wi
     bench.clock.step_to(NINE + timedelta(seconds=1))
     await bench.alarms.quiet()
     assert not await bench.store.pick(Pick(ALARM))
+
+
+async def crowd(bench: Bench, alarms: Alarms) -> list[str]:
+    """Twelve alarms of one account, then one each of two others, due a little later: who was rung, in order."""
+    for number in range(12):
+        await bench.set(f"acme.{number:02}", NINE, story=f"acme.{number:02}")
+    for later, story in enumerate(("birch.0", "cedar.0"), 1):
+        await bench.set(story, NINE + timedelta(seconds=later), story=story)
+    bench.clock.step_to(NINE + MINUTE)
+    await alarms.quiet()
+    assert await bench.store.pick(Pick(ALARM)) == []
+    return bench.rung
+
+
+@pytest.mark.parametrize("holder", ["here", "shared"])
+async def test_in_a_crowd_each_account_has_its_turn(bench, holder):
+    rung = await crowd(bench, bench.another(holder, hand_max=2))
+    assert rung[:6] == ["acme.00", "birch.0", "cedar.0", "acme.01", "acme.02", "acme.03"]
+    assert rung[6:] == [f"acme.{number:02}" for number in range(4, 12)]
+
+
+async def test_where_there_are_hands_for_all_it_goes_by_time(bench):
+    assert await crowd(bench, bench.alarms) == [*(f"acme.{number:02}" for number in range(12)), "birch.0", "cedar.0"]
+
+
+async def test_turns_outlive_the_process_that_gave_them(bench):
+    broken = bench.another("here", hand_max=2)
+    for number in range(6):
+        await bench.set(f"acme.{number}", NINE, story=f"acme.{number}")
+    await broken.step()
+    await broken.close()
+    await bench.set("birch.0", NINE, story="birch.0")
+    bench.answer, bench.rung = lambda ring: None, []
+    await bench.another("here", hand_max=2).quiet()
+    assert sorted(bench.rung) == sorted([*(f"acme.{number}" for number in range(6)), "birch.0"])
+    assert bench.rung.index("birch.0") <= 2
+
+
+async def test_an_alarm_set_anew_in_a_crowd_waits_for_its_new_time(bench):
+    alarms = bench.another("here", hand_max=1)
+    for number in range(3):
+        await bench.set(f"acme.{number}", NINE, story=f"acme.{number}")
+    await alarms.step()
+    await bench.set("acme.2", NINE + MINUTE, story="acme.2")
+    await alarms.quiet()
+    assert bench.rung == ["acme.0", "acme.1"]
+    assert await alarms.next_due() == NINE + MINUTE

@@ -265,6 +265,8 @@ async def test_a_pick_is_bounded_ordered_and_lets_nulls_pass_below(store):
     )  # fmt: skip
     assert [row["name"] for row in found] == ["n1", "n0"]
     assert [row["name"] for row in await store.pick(Pick(ALARM, order=("lease_until",), limit=2))] == ["n0", "n1"]
+    last = await store.pick(Pick(ALARM, order=("lease_until",), limit=2, backwards=True))
+    assert [row["name"] for row in last] == ["n2", "n1"]
     late = await store.pick(Pick(ALARM, since={"due_at": NINE + 5 * MINUTE}))
     assert [row["name"] for row in late] == ["n0"]
 

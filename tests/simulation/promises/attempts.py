@@ -23,11 +23,13 @@ from events import (
     Told,
 )
 from events.channels import BACKOFF, CHANNELS, account_of, channel_of
+from services.chassis.rows import LINE, Claim, Row
 from services.publisher.outside import BUDGET_SPENT
 from tests.simulation.promises.book import Book, Story, Witness
 
 if TYPE_CHECKING:
     from tests.simulation.house import House
+    from tests.simulation.life import Life
 
 ONE_SECOND = timedelta(seconds=1)
 
@@ -44,6 +46,12 @@ class Attempts(Witness):
         self._reconnected: set[str] = set()
         self._limits: dict[str, Told] = {}
         self._paused: dict[str, bool] = {}
+        self._not_taken: dict[str, set[object]] = {}
+
+    def claimed(self, life: Life, claim: Claim, before: Sequence[Row], rows: Sequence[Row]) -> None:
+        if claim.pick.table is LINE:
+            held = {row["key"] for row in self.house.rows("held")}
+            self._not_taken |= {str(row["connection"]): held for row in rows}
 
     def heard(self, told: Told, story: Story | None) -> None:
         match told.fact:
@@ -144,13 +152,12 @@ class Attempts(Witness):
         """Nobody who was due before is still waiting for the first attempt of this round."""
         if story.due is None or not isinstance(story.due.fact, PostDue) or self._was_tried(story, excepted=told):
             return
-        held = {row["key"] for row in self.house.rows("held")}
         for other in self.book.by_connection[fact.connection]:
             due = other.due
             if other is story or due is None or not isinstance(due.fact, PostDue) or other.open:
                 continue
-            if other.name in held:
-                continue  # the publisher could not take its PostDue yet (I25)
+            if other.name in self._not_taken.get(fact.connection, ()):
+                continue  # when a lane took the line, the publisher could not take its PostDue yet (I25)
             self.reached["I19 attempts with others waiting"] += 1
             earlier = due.position < story.due.position and self._came_before(due.fact, story.due.fact)
             if earlier and (not self._was_tried(other) or isinstance(other.told[-1].fact, RateLimited)):

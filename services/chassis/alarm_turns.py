@@ -1,0 +1,75 @@
+"""Which due alarms are rung first when more are due than can be rung at once: each account's in its turn (D8, D11).
+
+free -> crowded (more is due than there are hands: what is due is given turns) -> free (nobody with a turn is left)
+
+By time alone, ten thousand posts that one account wants out at nine would go before the one that another wants out a
+second later. A turn is a column of the alarm, so all processes that ring share it, and it is given once for each alarm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+
+from events.channels import account_of
+from services.chassis.rows import ALARM, Change, Pick, Row, Write
+from services.chassis.store import Append, Store
+
+PAGE: Final = 500
+"""So many alarms are given their turns in one append."""
+
+
+class AlarmTurns:
+    """Of one service. `crowded` until nobody who was given a turn is left."""
+
+    def __init__(self, store: Store, service: str) -> None:
+        self._store = store
+        self.by_time = Pick(ALARM, {"service": service, "turn": None}, order=("due_at",))
+        self.by_turn = Pick(ALARM, {"service": service}, since={"turn": 0}, order=("turn", "due_at"))
+        self._last: dict[str, int] = {}
+        self.crowded = True  # an earlier life may have given turns
+
+    async def due(self, now: datetime, room: int, in_hand: Collection[str]) -> Pick:
+        """What to take from, in order: by time, or by turns while there is a crowd."""
+        by_time = replace(self.by_time, upto={"due_at": now})
+        come = await self._come(by_time, PAGE if self.crowded else room + 1, in_hand)
+        if not self.crowded and len(come) <= room:
+            return by_time
+        first = await self._store.pick(replace(self.by_turn, limit=1))
+        self.crowded = bool(first) or len(come) > room
+        if not self.crowded:
+            self._last.clear()
+            return by_time
+        current = _turn(first[0]) if first else 0
+        while come:
+            await self._store.append(Append(rows=self._given(come, current)))
+            come = await self._come(by_time, PAGE, in_hand)
+        return self.by_turn
+
+    async def _come(self, by_time: Pick, limit: int, in_hand: Collection[str]) -> list[Row]:
+        found = await self._store.pick(replace(by_time, limit=limit + len(in_hand)))
+        return [row for row in found if row["name"] not in in_hand]
+
+    def _given(self, come: Iterable[Row], current: int) -> list[Write]:
+        """The turn after the account's last one, and never before the one that is being rung."""
+        given: list[Write] = []
+        for row in come:
+            whose = account_in(orjson.loads(str(row["ring"])))
+            self._last[whose] = max(current, self._last.get(whose, -1) + 1)
+            here = {column: row[column] for column in ("service", "name", "due_at", "ring")}
+            given.append(Change(ALARM, here, {"turn": self._last[whose]}))
+        return given
+
+
+def account_in(ring: dict[str, Any]) -> str:
+    """Whose alarm this is; what is nobody's, such as a look at the rules of time, is the house's own."""
+    named = next((ring[key] for key in ("story", "connection", "account") if ring.get(key)), "")
+    return account_of(str(named))
+
+
+def _turn(row: Row) -> int:
+    return int(str(row["turn"]))
