@@ -31,28 +31,35 @@ class AlarmTurns:
         self.by_time = Pick(ALARM, {"service": service, "turn": None}, order=("due_at",))
         self.by_turn = Pick(ALARM, {"service": service}, since={"turn": 0}, order=("turn", "due_at"))
         self._last: dict[str, int] = {}
-        self.crowded = True  # an earlier life may have given turns
+        self._every = Pick(ALARM, {"service": service}, order=("turn", "due_at"))
+        self._looked = self.crowded = False
 
-    async def due(self, now: datetime, room: int, in_hand: Collection[str]) -> Pick:
-        """What to take from, in order: by time, or by turns while there is a crowd."""
+    async def due(self, now: datetime, room: int, in_hand: Collection[str]) -> tuple[Pick, list[Row]]:
+        """What is rung next, at most `room`, and what it was taken from: by time, or by turns while there is a crowd."""
         by_time = replace(self.by_time, upto={"due_at": now})
-        come = await self._come(by_time, PAGE if self.crowded else room + 1, in_hand)
+        if self._looked:
+            come = await self._found(by_time, PAGE if self.crowded else room + 1, in_hand)
+        else:
+            # Whoever rang before us may have given turns. What has none comes first, so few that are due are all of it.
+            every = await self._found(replace(self._every, upto={"due_at": now}), room + 1, in_hand)
+            come = [row for row in every if row["turn"] is None]
+            self._looked, self.crowded = True, len(come) < len(every)
         if not self.crowded and len(come) <= room:
-            return by_time
+            return by_time, come
         first = await self._store.pick(replace(self.by_turn, limit=1))
         self.crowded = bool(first) or len(come) > room
         if not self.crowded:
             self._last.clear()
-            return by_time
+            return by_time, come
         current = _turn(first[0]) if first else 0
         while come:
             await self._store.append(Append(rows=self._given(come, current)))
-            come = await self._come(by_time, PAGE, in_hand)
-        return self.by_turn
+            come = await self._found(by_time, PAGE, in_hand)
+        return self.by_turn, (await self._found(self.by_turn, room, in_hand))[:room]
 
-    async def _come(self, by_time: Pick, limit: int, in_hand: Collection[str]) -> list[Row]:
-        found = await self._store.pick(replace(by_time, limit=limit + len(in_hand)))
-        return [row for row in found if row["name"] not in in_hand]
+    async def _found(self, pick: Pick, limit: int, in_hand: Collection[str]) -> list[Row]:
+        rows = await self._store.pick(replace(pick, limit=limit + len(in_hand)))
+        return [row for row in rows if row["name"] not in in_hand]
 
     def _given(self, come: Iterable[Row], current: int) -> list[Write]:
         """The turn after the account's last one, and never before the one that is being rung."""

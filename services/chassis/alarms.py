@@ -146,9 +146,7 @@ class Alarms:
         if room <= 0:
             return []
         in_hand = set(self._hand.values())
-        due = await self._turns.due(self._clock.now(), room, in_hand)
-        rows = await self._store.pick(replace(due, limit=room + len(in_hand)))
-        found = [row for row in rows if row["name"] not in in_hand][:room]
+        due, found = await self._turns.due(self._clock.now(), room, in_hand)
         if not self._shared or not found:
             return found
         free = replace(due, upto={**due.upto, "lease_until": self._lease_now()}, limit=room)
