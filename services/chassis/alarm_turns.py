@@ -35,7 +35,7 @@ class AlarmTurns:
         self._looked = self.crowded = False
 
     async def due(self, now: datetime, room: int, in_hand: Collection[str]) -> tuple[Pick, list[Row]]:
-        """What is rung next, at most `room`, and what it was taken from: by time, or by turns while there is a crowd."""
+        """What is rung next, at most `room`, and what that was taken from: by time, or in a crowd by turns."""
         by_time = replace(self.by_time, upto={"due_at": now})
         if self._looked:
             come = await self._found(by_time, PAGE if self.crowded else room + 1, in_hand)
