@@ -2,7 +2,8 @@
 
 psycopg leaves a pipeline with a Sync and, while an answer is on its way, a Flush behind it. The Sync starts the
 server's clock for a transaction in which nothing happens, and the Flush stops it again: *m* a process that was stopped
-at that moment kept everybody's lock until it went on. Here the Sync is the last word.
+at that moment kept everybody's lock until it went on. Here the Sync is the last word. What is left is fetched also when
+an answer that came early was a refusal: a connection with answers on it cannot leave its pipeline, and is lost.
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ import psycopg
 
 class _Straight(psycopg.Pipeline):
     def _exit_gen(self) -> Any:
-        return self._sync_gen()
+        try:
+            self._enqueue_sync()
+            yield from self._communicate_gen()
+        finally:
+            yield from self._fetch_gen(flush=False)
 
 
 class StraightConnection(psycopg.Connection[Any]):

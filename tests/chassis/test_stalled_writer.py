@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import select
 
 import psycopg
+import pytest
 
 from services.chassis.recorder_postgres import STALLED_S, connect
 from tests.journeys.doors import until
@@ -25,3 +27,21 @@ async def test_a_client_that_stands_still_after_a_pipeline_is_cut_off(postgres_a
             return not looking.execute("SELECT FROM pg_stat_activity WHERE pid = %s", [pid]).fetchall()
 
         await until(gone, what="it is cut off", within=10)
+
+
+def refused_early(db) -> None:
+    """The server answers BEGIN, and says no, while the pipeline is still open."""
+    with db.pipeline():
+        db.execute("BEGIN")
+        db.execute("SELECT 1 / %s", [0])
+        select.select([db.fileno()], [], [], 10)
+
+
+def test_a_refusal_that_comes_before_the_pipeline_ends_leaves_the_connection_whole(postgres_address):
+    """The server answers first where this machine has much to do."""
+    with contextlib.closing(connect(postgres_address)) as db:
+        for _ in range(3):
+            with pytest.raises(psycopg.errors.DivisionByZero):
+                refused_early(db)
+            db.rollback()
+            assert db.execute("SELECT 1").fetchone() == (1,)
