@@ -26,8 +26,9 @@ demo: setup  ## play a week of posts through the whole house and judge it; KEEP=
 up: setup  ## the whole house in real time, with simulated channels; the page is on 127.0.0.1:8080
 	@.venv/bin/distribution up
 
-test: setup  ## the tests, a file on each core; ALL=1 makes an absent part red
-	$(PY) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+# Three files at a time on two cores: the long ones wait for servers and processes as much as they work.
+test: setup  ## the tests, three files at a time; ALL=1 makes an absent part red
+	$(PY) -m pytest --numprocesses 3 --dist loadfile
 
 check: setup  ## lint, types, house rules, catalogue up to date
 	.venv/bin/ruff check .
