@@ -3,7 +3,8 @@
 free -> crowded (more is due than there are hands: what is due is given turns) -> free (nobody with a turn is left)
 
 By time alone, ten thousand posts that one account wants out at nine would go before the one that another wants out a
-second later. A turn is a column of the alarm, so all processes that ring share it, and it is given once for each alarm.
+second later. A turn is a column of the alarm, so all processes that ring share it, and it is given once for each alarm;
+one who shares the alarms asks at every step whether another has given turns, and may have died since.
 """
 
 from __future__ import annotations
@@ -26,28 +27,21 @@ PAGE: Final = 500
 class AlarmTurns:
     """Of one service. `crowded` until nobody who was given a turn is left."""
 
-    def __init__(self, store: Store, service: str) -> None:
-        self._store = store
+    def __init__(self, store: Store, service: str, *, shared: bool) -> None:
+        self._store, self._shared = store, shared
         self.by_time = Pick(ALARM, {"service": service, "turn": None}, order=("due_at",))
         self.by_turn = Pick(ALARM, {"service": service}, since={"turn": 0}, order=("turn", "due_at"))
         self._last: dict[str, int] = {}
-        self._every = Pick(ALARM, {"service": service}, order=("turn", "due_at"))
-        self._looked = self.crowded = False
+        self.crowded = False
+        self._unseen = True
+        """Whether turns may have been given that we know nothing of: by an earlier life, or by another process."""
 
     async def due(self, now: datetime, room: int, in_hand: Collection[str]) -> tuple[Pick, list[Row]]:
         """What is rung next, at most `room`, and what that was taken from: by time, or in a crowd by turns."""
         by_time = replace(self.by_time, upto={"due_at": now})
-        if self._looked:
-            come = await self._found(by_time, PAGE if self.crowded else room + 1, in_hand)
-        else:
-            # Whoever rang before us may have given turns. What has none comes first, so few that are due are all of it.
-            every = await self._found(replace(self._every, upto={"due_at": now}), room + 1, in_hand)
-            come = [row for row in every if row["turn"] is None]
-            self._looked, self.crowded = True, len(come) < len(every)
-        if not self.crowded and len(come) <= room:
-            return by_time, come
-        first = await self._store.pick(replace(self.by_turn, limit=1))
-        self.crowded = bool(first) or len(come) > room
+        first = await self._store.pick(replace(self.by_turn, limit=1)) if self.crowded or self._unseen else []
+        come = await self._found(by_time, PAGE if first else room + 1, in_hand)
+        self.crowded, self._unseen = bool(first) or len(come) > room, self._shared
         if not self.crowded:
             self._last.clear()
             return by_time, come

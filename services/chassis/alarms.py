@@ -71,7 +71,7 @@ class Alarms:
         self._lease_now = lease_now or (lambda: datetime.fromtimestamp(clock.elapsed(), UTC))
         self._hand: dict[asyncio.Task[None], str] = {}
         self.stopped: str | None = None
-        self._turns = AlarmTurns(store, service)
+        self._turns = AlarmTurns(store, service, shared=shared)
         self._bell = store.bell(ALARM.name, bell_of_alarms(service))
 
     async def run(self) -> None:

@@ -206,16 +206,27 @@ async def test_where_there_are_hands_for_all_it_goes_by_time(bench):
 
 
 async def test_turns_outlive_the_process_that_gave_them(bench):
-    broken = bench.another("here", hand_max=2)
+    earlier = bench.another("here", hand_max=2)
     for number in range(6):
         await bench.set(f"acme.{number}", NINE, story=f"acme.{number}")
-    await broken.step()
-    await broken.close()
+    await earlier.step()
+    await earlier.close()
     await bench.set("birch.0", NINE, story="birch.0")
-    bench.answer, bench.rung = lambda ring: None, []
     await bench.another("here", hand_max=2).quiet()
     assert sorted(bench.rung) == sorted([*(f"acme.{number}" for number in range(6)), "birch.0"])
     assert bench.rung.index("birch.0") <= 2
+
+
+async def test_whoever_shares_the_alarms_rings_those_that_another_gave_turns_and_left(bench):
+    living, dying = bench.another("living", hand_max=2), bench.another("dying", hand_max=2)
+    await living.quiet()
+    for number in range(6):
+        await bench.set(f"acme.{number}", NINE, story=f"acme.{number}")
+    await dying.step()
+    await dying.close()
+    bench.clock.step_to(NINE + MINUTE)
+    await living.quiet()
+    assert sorted(bench.rung) == [f"acme.{number}" for number in range(6)]
 
 
 async def test_an_alarm_set_anew_in_a_crowd_waits_for_its_new_time(bench):
