@@ -24,13 +24,26 @@ PAGE: Final = 500
 """So many alarms are given their turns in one append."""
 
 
+def by_time(service: str) -> Pick:
+    return Pick(ALARM, {"service": service, "turn": None}, order=("due_at",))
+
+
+def by_turn(service: str) -> Pick:
+    return Pick(ALARM, {"service": service}, since={"turn": 0}, order=("turn", "due_at"))
+
+
+def come_due(service: str, moment: datetime) -> tuple[Pick, Pick]:
+    """Every alarm whose time has come by then, each pick along the index, however many are still to come."""
+    upto = {"due_at": moment}
+    return replace(by_time(service), upto=upto), replace(by_turn(service), upto=upto)
+
+
 class AlarmTurns:
     """Of one service. `crowded` until nobody who was given a turn is left."""
 
     def __init__(self, store: Store, service: str, *, shared: bool) -> None:
         self._store, self._shared = store, shared
-        self.by_time = Pick(ALARM, {"service": service, "turn": None}, order=("due_at",))
-        self.by_turn = Pick(ALARM, {"service": service}, since={"turn": 0}, order=("turn", "due_at"))
+        self.by_time, self.by_turn = by_time(service), by_turn(service)
         self._last: dict[str, int] = {}
         self.crowded = False
         self._unseen = True
@@ -38,17 +51,17 @@ class AlarmTurns:
 
     async def due(self, now: datetime, room: int, in_hand: Collection[str]) -> tuple[Pick, list[Row]]:
         """What is rung next, at most `room`, and what that was taken from: by time, or in a crowd by turns."""
-        by_time = replace(self.by_time, upto={"due_at": now})
+        come_by_time = replace(self.by_time, upto={"due_at": now})
         first = await self._store.pick(replace(self.by_turn, limit=1)) if self.crowded or self._unseen else []
-        come = await self._found(by_time, PAGE if first else room + 1, in_hand)
+        come = await self._found(come_by_time, PAGE if first else room + 1, in_hand)
         self.crowded, self._unseen = bool(first) or len(come) > room, self._shared
         if not self.crowded:
             self._last.clear()
-            return by_time, come
+            return come_by_time, come
         current = _turn(first[0]) if first else 0
         while come:
             await self._store.append(Append(rows=self._given(come, current)))
-            come = await self._found(by_time, PAGE, in_hand)
+            come = await self._found(come_by_time, PAGE, in_hand)
         return self.by_turn, (await self._found(self.by_turn, room, in_hand))[:room]
 
     async def _found(self, pick: Pick, limit: int, in_hand: Collection[str]) -> list[Row]:

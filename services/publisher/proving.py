@@ -8,6 +8,7 @@ import orjson
 import structlog
 
 from events.subjects import delivery_stream, post_stream
+from services.chassis.alarm_turns import come_due
 from services.chassis.bells import FACTS, BelledStore
 from services.chassis.quarantine import Remembered, Restored, suspects
 from services.chassis.rows import ALARM, LOOKING, READY, SUSPECT, Drop, Pick
@@ -78,7 +79,7 @@ class Proving:
         names = [Pick(ALARM, {"service": SERVICE, "name": f"{ring}-{story}"}) for ring in ("retry", "look")]
         rows = [await self._store.pick(pick) for pick in (*names, Pick(READY, {"story": story}),
                                                           Pick(LOOKING, {"story": story}))]  # fmt: skip
-        slots = await self._store.pick(Pick(ALARM, {"service": "scheduler"}, upto={"due_at": restored.at}))
+        slots = [row for pick in come_due("scheduler", restored.at) for row in await self._store.pick(pick)]
         return any(rows) or any(orjson.loads(str(row["ring"])).get("story") == story for row in slots)
 
 
