@@ -2,8 +2,10 @@
 
 psycopg leaves a pipeline with a Sync and, while an answer is on its way, a Flush behind it. The Sync starts the
 server's clock for a transaction in which nothing happens, and the Flush stops it again: *m* a process that was stopped
-at that moment kept everybody's lock until it went on. Here the Sync is the last word. What is left is fetched also when
-an answer that came early was a refusal: a connection with answers on it cannot leave its pipeline, and is lost.
+at that moment kept everybody's lock until it went on. Here the Sync is the last word, and it is sent to its last byte
+before an answer is waited for: a server that had no room for all of a long text waits for the rest as we for it. What
+is left is fetched also when an answer that came early was a refusal: a connection with answers on it cannot leave its
+pipeline, and is lost.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg.generators import send
 
 
 class _Straight(psycopg.Pipeline):
@@ -21,6 +24,7 @@ class _Straight(psycopg.Pipeline):
             self._enqueue_sync()
             yield from self._communicate_gen()
         finally:
+            yield from send(self.pgconn)
             yield from self._fetch_gen(flush=False)
 
 

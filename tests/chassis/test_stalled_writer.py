@@ -45,3 +45,13 @@ def test_a_refusal_that_comes_before_the_pipeline_ends_leaves_the_connection_who
                 refused_early(db)
             db.rollback()
             assert db.execute("SELECT 1").fetchone() == (1,)
+
+
+@pytest.mark.timeout(30)
+def test_what_the_server_has_no_room_for_yet_is_sent_as_soon_as_it_has(postgres_address):
+    """Two megabytes while it is busy: what was not sent would keep the lock for ever, since the server waits for it."""
+    with contextlib.closing(connect(postgres_address)) as db:
+        with db.pipeline():
+            db.execute("SELECT pg_sleep(0.2)")
+            told = db.execute("SELECT length(%s)", ["x" * 2_000_000])
+        assert told.fetchone() == (2_000_000,)
