@@ -26,9 +26,11 @@ demo: setup  ## play a week of posts through the whole house and judge it; KEEP=
 up: setup  ## the whole house in real time, with simulated channels; the page is on 127.0.0.1:8080
 	@.venv/bin/distribution up
 
-# Three files at a time on two cores: the long ones wait for servers and processes as much as they work.
+# Three files at a time on two cores: the long ones wait for servers and processes as much as they work. They come in
+# the order `tests/conftest.py` gives them, and what measures seconds comes afterwards, with the machine to itself.
 test: setup  ## the tests, three files at a time; ALL=1 makes an absent part red
-	$(PY) -m pytest --numprocesses 3 --dist loadfile
+	$(PY) -m pytest -m "not alone" --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(PY) -m pytest -m alone
 
 check: setup  ## lint, types, house rules, catalogue up to date
 	.venv/bin/ruff check .

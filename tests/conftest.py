@@ -15,7 +15,14 @@ from tests.servers_postgres import Server, postgres, schema
 from tests.telling import tell as tell
 from tests.telling import told_at_the_end
 
+LONG = ("simulation", "soak", "journeys")
+"""Folders whose files take longest. They are begun first, so that the others fill the time beside them."""
+
 _names = (f"house_{number}" for number in itertools.count(1))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from services.chassis.processes import read_record
 from tests.journeys.doors import Doors, approved, until
 from tests.journeys.houses import House, a_house, doors_of
@@ -78,6 +80,7 @@ async def killed(folder: Path, seed: int, moments: Sequence[str]) -> Kills:
     return kills
 
 
+@pytest.mark.alone
 async def test_ten_kills_under_weather_and_every_post_stands_once(tmp_path, tell):
     """Three times while the channel holds an answer back, twice while it is frozen, five times anywhere."""
     kills = await killed(tmp_path, SEED, MOMENTS)
