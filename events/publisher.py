@@ -113,7 +113,7 @@ class OutcomeUnknown(Fact, type="publisher.outcome_unknown"):
 
 
 class PostPublished(Fact, type="publisher.post_published"):
-    """The channel gave a post id (S36)."""
+    """The channel gave a post id (S36). `slot_at`, where it is known, is when it was to go out: how late it was."""
 
     round: int
     attempt: int
@@ -127,6 +127,7 @@ class PostPublished(Fact, type="publisher.post_published"):
     campaign: str | None = None
     tries: int
     found_by: Literal["answer", "look_up", "person"] = "answer"
+    slot_at: datetime | None = None
 
 
 class PostFailed(Fact, type="publisher.post_failed"):

@@ -135,7 +135,7 @@ class SlotFreed(Fact, type="scheduler.slot_freed"):
     connection: str
     day: date
     post: str
-    why: Literal["cancelled", "moved", "failed", "returned", "held", "edited"]
+    why: Literal["cancelled", "moved", "failed", "returned", "held", "edited", "late"]
 
 
 class MessageParked(Fact, type="scheduler.message_parked"):

@@ -6,8 +6,8 @@ SlotFreed   given back by cancel, move or definite failure (S17a)
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
@@ -19,7 +19,9 @@ from services.planning.zones import date_at, instant
 
 FULL_DAY = timedelta(hours=24)
 INSTANT = timedelta(microseconds=1)
-Freed = Literal["cancelled", "moved", "failed", "returned", "held", "edited"]
+TO_THE_MINUTE = timedelta(minutes=1)
+"""A day that rolls is planned by the minute of the slots, so a post that went out within it counts where it was."""
+Freed = Literal["cancelled", "moved", "failed", "returned", "held", "edited", "late"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,13 @@ class Cap:
             return now - FULL_DAY + INSTANT, now + INSTANT
         return _reset_day(now, self.zone)
 
+    def parts(self, slot: datetime, out: datetime) -> bool:
+        """Whether a post that went out at `out` counts with others than its slot does (S17a)."""
+        if self.rolling:
+            return out - slot >= TO_THE_MINUTE
+        since, until = _reset_day(slot, self.zone)
+        return not since <= out < until
+
     def allows(self, at: datetime, taken: Sequence[datetime]) -> bool:
         """Whether one more at `at` keeps the cap; `taken` is in order."""
         if self.posts_max is None:
@@ -105,6 +114,21 @@ class Cap:
         # Every 24 hours that hold the newcomer begin at itself or at a slot up to a day before it.
         begins = [each for each in near if each <= at] + [at]
         return all(bisect_left(near, begin + FULL_DAY) - bisect_left(near, begin) < self.posts_max for begin in begins)
+
+
+def over(day: Iterable[SlotTaken], cap: Cap, *, earliest: datetime) -> list[str]:
+    """Who has to move so that the cap is kept again, the last first; whoever is promised a time or under way stays."""
+    last_first = sorted(day, key=lambda each: each.at, reverse=True)
+    instants, found = [each.at for each in reversed(last_first)], list[str]()
+    for each in last_first:
+        if each.exactly or each.at < earliest:
+            continue
+        instants.remove(each.at)
+        if cap.allows(each.at, instants):
+            insort(instants, each.at)
+        else:
+            found.append(each.post)
+    return found
 
 
 def refused(at: datetime, taken: Sequence[datetime], cap: Cap) -> str | None:

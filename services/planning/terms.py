@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from hashlib import blake2b
@@ -88,11 +88,16 @@ class Terms:
         return Slot(at=at, local=local, zone=name, wanted=_clock(wall), why="gap")
 
 
+def counted_by(connection: str) -> Cap:
+    """How its channel counts, whatever the account has chosen (S17a)."""
+    facts = CHANNELS[channel_of(connection)]
+    return Cap(facts.posts_per_day_max, zone_called(facts.day_zone), facts.rolling_day)
+
+
 def terms_of(connection: str, document: AccountDocument, profile: EngagementProfiled | None = None) -> Terms:
     channel = channel_of(connection)
-    facts = CHANNELS[channel]
     own = document.caps.get(channel)  # type: ignore[call-overload]
-    cap = Cap(own.posts_per_day_max if own else facts.posts_per_day_max, zone_called(facts.day_zone), facts.rolling_day)
+    cap = replace(counted_by(connection), posts_max=own.posts_per_day_max) if own else counted_by(connection)
     mode, week = _week(channel, document, profile)
     zone = zone_called(document.zone)
     return Terms(connection, zone, mode, week, cap, document.tolerance, _known_days(zone, week, cap))

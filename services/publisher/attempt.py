@@ -101,4 +101,5 @@ def published(
         campaign=due.campaign,
         tries=started.tries + 1,
         found_by=found_by,
+        slot_at=due.slot_at,
     )

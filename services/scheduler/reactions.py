@@ -14,6 +14,7 @@ from events import (
     DeliveryReturned,
     Fact,
     PostFailed,
+    PostPublished,
     Told,
 )
 from events.channels import account_of
@@ -22,6 +23,7 @@ from services.chassis.clock import Clock
 from services.chassis.rows import Write
 from services.chassis.store import Append, Store
 from services.planning.rezoning import Keep
+from services.planning.terms import counted_by
 from services.scheduler import post
 from services.scheduler.case import Case, read_case, thread
 from services.scheduler.consequences import consequences
@@ -58,6 +60,15 @@ def about_posts(store: Store, *, clock: Clock, new_id: Callable[[], str]) -> dic
         case = await read_case(store, told.story)
         return to_desk(case, [], told) if case and case.state.phase == "failed" else None
 
+    async def post_published(told: Told) -> Append | None:
+        """One that went out after its channel's midnight counts there, and the desk sees to both days (S17a)."""
+        assert isinstance(told.fact, PostPublished)  # noqa: S101 - the table
+        fact = told.fact
+        if fact.slot_at is None or not counted_by(fact.connection).parts(fact.slot_at, fact.published_at):
+            return None
+        case = await read_case(store, told.story)
+        return to_desk(case, [], told) if case and case.state.phase == "published" else None
+
     async def delivery_returned(told: Told) -> Append | None:
         """The round ended without an attempt that counts: the scheduler holds the post again."""
         case = await read_case(store, told.story)
@@ -88,6 +99,7 @@ def about_posts(store: Store, *, clock: Clock, new_id: Callable[[], str]) -> dic
 
     return {
         PostFailed: post_failed,
+        PostPublished: post_published,
         DeliveryReturned: delivery_returned,
         ApprovalGiven: approval_given,
         ApprovalRefused: approval_refused,

@@ -10,6 +10,7 @@ from functools import reduce
 from events import (
     AskRefused,
     Fact,
+    PostPublished,
     PostScheduled,
     RescheduleAsked,
     RetryAsked,
@@ -123,16 +124,37 @@ class Seat:
                 await self._plan_again()
             case "scheduled" if post.late(state, now=desk.now, tolerance=desk.terms.tolerance):
                 await self._plan_again()
+            case "scheduled" if await self._over_the_cap():
+                await self._plan_again("over the cap")
             case phase if phase in GIVEN_BACK:
                 await self._give_back()
+            case "published":
+                await self._count_where_it_went_out()
             case _:
-                pass  # published or due: the slot stays, for it counts (S17a)
+                pass  # due: the slot stays, for it counts (S17a)
 
-    async def _plan_again(self) -> None:
+    async def _count_where_it_went_out(self) -> None:
+        """On its channel's next day, if it is only then that it went out: the slot does not count any more (S17a)."""
+        fact, desk = self._cause.fact, self._desk
+        if isinstance(fact, PostPublished) and (lifted := await self._lift()):
+            desk.free(lifted, "late", self._about)
+            for name in await desk.count(self._case.name, fact.published_at, self._about):
+                await desk.call(name, self._cause)
+
+    async def _over_the_cap(self) -> bool:
+        """Another one counts on this day since it went out, and this is the one that has to leave it (S17a)."""
+        place = self._case.state.place
+        if not isinstance(self._cause.fact, PostPublished) or place is None or place.wish.exactly_at is not None:
+            return False
+        self._lifted = await self._lift()
+        return not await self._desk.allows(place.slot)
+
+    async def _plan_again(self, reason: str | None = None) -> None:
         """By its own wish, once more; *exactly at* may be missed by now."""
         case, desk = self._case, self._desk
         lifted = await self._lift()
-        planned = await desk.plan(case.state.wish, REASONS[case.state.phase], post.lost(case.state, now=desk.now))
+        reason = reason or REASONS[case.state.phase]
+        planned = await desk.plan(case.state.wish, reason, post.lost(case.state, now=desk.now))
         desk.free(lifted, "moved", self._about)
         if isinstance(planned, Missed):
             self._said += post.miss(case.state, reason=planned.reason)

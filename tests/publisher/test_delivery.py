@@ -43,6 +43,7 @@ HERE = {"connection": ACTIVE, "paused": False, "now": NINE, "epoch": 1, "marker"
 PUBLISHED = PostPublished(
     round=1, attempt=1, connection=LINKEDIN, channel_post_id="urn:li:share:7", url="https://l.example/7",
     published_at=NINE, content_hash="a1", marker=MARKER, bucket="customer-stories", campaign="spring", tries=1,
+    slot_at=NINE,
 )  # fmt: skip
 REFUSED = CredentialRefused(round=1, attempt=1, connection=LINKEDIN, credential_version=3, code="65601")
 

@@ -32,7 +32,7 @@ ID, URL = "urn:li:share:7", "https://l.example/7"
 def found_by(how, **more):
     return PostPublished(
         round=1, attempt=1, connection=LINKEDIN, channel_post_id=ID, url=URL, published_at=NINE, content_hash="a1",
-        marker=MARKER, bucket="customer-stories", campaign="spring", tries=1, found_by=how,
+        marker=MARKER, bucket="customer-stories", campaign="spring", tries=1, found_by=how, slot_at=NINE,
     )  # fmt: skip
 
 

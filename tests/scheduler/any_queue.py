@@ -14,6 +14,7 @@ from events import (
     CancelAsked,
     EditAsked,
     EngagementProfiled,
+    PostPublished,
     PostScheduled,
     PostTakenIn,
     RescheduleAsked,
@@ -45,6 +46,8 @@ class Books:
     document: AccountDocument = field(default_factory=lambda: AccountDocument(id=ACME, zone="UTC"))
     taken: dict[tuple[date, str], SlotTaken] = field(default_factory=dict)
     turns: dict[str, int] = field(default_factory=dict)
+    out: dict[str, datetime] = field(default_factory=dict)
+    """Since when posts are live: each counts there, and what was planned beside it may have to leave (S17a)."""
     breaches: list[str] = field(default_factory=list)
 
     def hear(self, told: Sequence[Told]) -> None:
@@ -60,6 +63,8 @@ class Books:
             match each.fact:
                 case AccountChanged(document=document):
                     self.document = document
+                case PostPublished(published_at=out):
+                    self.out[each.story.partition(".")[2]] = out
                 case PostTakenIn(post=post):
                     self.turns[post] = each.position
                 case SlotTaken(day=day, post=post) as fact:
@@ -71,7 +76,8 @@ class Books:
         newly = [fact for key, fact in self.taken.items() if before.get(key) != fact]
         self.no_slot_twice()
         for fact in newly:
-            self.within_cap(fact.at)
+            if fact.post not in self.out:
+                self.within_cap(fact.at)
         self.in_order(told)
 
     def no_slot_twice(self) -> None:
@@ -86,7 +92,7 @@ class Books:
         most = own.posts_per_day_max if own else facts.posts_per_day_max
         if most is None:
             return
-        everybody = [slot.at for slot in self.taken.values()]
+        everybody = [self.out.get(slot.post, slot.at) for slot in self.taken.values()]
         if facts.rolling_day:
             since = [begin for begin in everybody if begin <= at < begin + DAY]
             counts = [sum(begin <= each < begin + DAY for each in everybody) for begin in since]
@@ -192,7 +198,9 @@ class Queue:
         facts: list[Any] = [] if case.state.open else [begin]
         match outcome:
             case "published":
-                facts.append(published(case.state.round))
+                assert case.state.place is not None
+                facts.append(published(case.state.round, connection=self.connection, at=self.house.clock.now(),
+                                       slot_at=case.state.place.slot.at))  # fmt: skip
             case "failed":
                 facts.append(failed(case.state.round))
             case "late" | "disconnected" | "withdrawn" if not case.state.open:

@@ -74,9 +74,11 @@ def failed(round: int = 1, *, tries: int = 1) -> PostFailed:
     return PostFailed(round=round, kind="content", code="422", sentence="No.", action="edit", tries=tries)
 
 
-def published(round: int = 1) -> PostPublished:
-    return PostPublished(round=round, attempt=1, connection=LINKEDIN, channel_post_id="urn:7", published_at=TEN,
-                         content_hash="a1", marker="d1", tries=1)  # fmt: skip
+def published(
+    round: int = 1, *, connection: str = LINKEDIN, at: datetime = TEN, slot_at: datetime = TEN
+) -> PostPublished:
+    return PostPublished(round=round, attempt=1, connection=connection, channel_post_id="urn:7", published_at=at,
+                         slot_at=slot_at, content_hash="a1", marker="d1", tries=1)  # fmt: skip
 
 
 def returned(

@@ -44,6 +44,8 @@ def has_a_slot_or_a_reason(queue: Queue, post: str, case: Case, alarms: list[str
             assert found == (1, True, False, False), (post, found)
             assert case.state.place is not None
             assert slots[0].at == case.state.place.slot.at
+            if not slots[0].exactly and slots[0].at >= queue.house.clock.now() + LEAD:
+                queue.books.within_cap(slots[0].at)  # also with whatever went out later than it was planned
         case "due" | "published":
             assert found == (1, False, False, False), (post, found)
         case "held":
@@ -148,5 +150,29 @@ def test_those_who_come_in_order_go_out_in_order(channel, counts, held, changes)
         rounds = [told for told in await queue.house.everything() if isinstance(told.fact, PostDue)]
         assert [name_of(told.stream).partition(".")[2] for told in rounds] == queue.sent
         assert len({told.fact.slot_at for told in rounds if isinstance(told.fact, PostDue)}) == sum(counts)
+
+    asyncio.run(life())
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    channel=st.sampled_from(CHANNELS),
+    cap=st.integers(1, 3),
+    zone=st.sampled_from(ZONES),
+    later=st.lists(st.integers(1, 30), min_size=1, max_size=8),
+)
+def test_what_goes_out_late_leaves_no_day_over_its_cap(channel, cap, zone, later):
+    """S17a: hours after its slot, over its channel's midnight or within its 24 hours, while the days ahead are full."""
+
+    async def life() -> None:
+        queue = Queue(channel)
+        await queue.begin()
+        await queue.do(("choose", {"cap": cap, "zone": zone}))
+        await queue.do(("send", 12, None, False))
+        for hours in later:
+            await queue.do(("until", hours))
+            for which in range(len(queue.sent)):
+                await queue.do(("deliver", "published", which))
+            await check(queue)
 
     asyncio.run(life())

@@ -6,6 +6,7 @@ What the pure planner shows for these sentences stands in `tests/planning`, with
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from events import (
     PostScheduled,
     RescheduleAsked,
     RetryAsked,
+    SlotFreed,
     UndoAsked,
 )
 from events.subjects import name_of
@@ -37,6 +39,8 @@ from tests.scheduler.posts import (
     unclear,
 )
 
+MIDNIGHT = datetime(2026, 11, 24, tzinfo=UTC)
+LAST_OF_MONDAY = MIDNIGHT - 15 * MINUTE
 EVENINGS = {"linkedin": {"mon": ["09:00", "17:30"], "tue": ["08:00"]}}
 
 
@@ -95,6 +99,35 @@ class TestS17aWhatACapCounts:
         await one_a_day.deliver(POST, started(), failed())
         await one_a_day.send(message("next"))
         assert await one_a_day.slots("next") == ["2026-11-23T10:30"]
+
+    async def test_s17a_what_goes_out_after_its_channels_midnight_counts_on_the_day_it_went_out(self, house):
+        """Given two a day, when Monday's last post is out on Tuesday, then Tuesday's last one moves on."""
+        times = {"linkedin": {"mon": ["23:45"], "tue": ["09:00", "12:30", "18:15"], "wed": ["08:00"]}}
+        await house.account(mode="custom", times=times, caps={"linkedin": {"posts_per_day_max": 2}})
+        await house.send(*named("late", "one", "two"))
+        await house.until(MIDNIGHT + 10 * MINUTE)
+        await house.deliver("late", started(at=MIDNIGHT), published(at=MIDNIGHT + 10 * MINUTE, slot_at=LAST_OF_MONDAY))
+        assert await house.slots("one", "two") == ["2026-11-24T09:00", "2026-11-25T08:00"]
+        assert (await house.decided("two")).why.reason == "over the cap; no time was left on 2026-11-24"
+        [freed] = [each for each in await house.said(SlotFreed) if each.post == "late"]
+        assert (freed.day, freed.why) == (date(2026, 11, 23), "late")
+        await house.send(message("next"))
+        assert await house.slots("next") == ["2026-11-30T23:45"]
+
+    async def test_s17a_what_goes_out_late_on_the_same_day_of_its_channel_moves_nobody(self, one_a_day):
+        await one_a_day.send(message("next"))
+        await one_a_day.deliver(POST, started(), published(at=TEN + HOUR))
+        assert await one_a_day.slots("next") == ["2026-11-24T09:00"]
+        assert await one_a_day.said(SlotFreed) == []
+
+    async def test_s17a_what_is_promised_exactly_at_a_time_stays_beside_one_that_went_out_late(self, house):
+        times = {"linkedin": {"mon": ["23:45"], "tue": ["09:00", "12:30"], "wed": ["08:00"]}}
+        await house.account(mode="custom", times=times, caps={"linkedin": {"posts_per_day_max": 1}})
+        promised = (MIDNIGHT + 20 * HOUR).isoformat()
+        await house.send(message("late"), message("promised", exactly_at=promised))
+        await house.until(MIDNIGHT + 10 * MINUTE)
+        await house.deliver("late", started(at=MIDNIGHT), published(at=MIDNIGHT + 10 * MINUTE, slot_at=LAST_OF_MONDAY))
+        assert await house.slots("promised") == ["2026-11-24T20:00"]
 
     async def test_s17a_a_move_gives_it_back(self, house):
         await house.account(caps={"linkedin": {"posts_per_day_max": 1}})

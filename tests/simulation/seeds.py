@@ -90,6 +90,7 @@ FOUND_BY: dict[str, int] = {
     "a_moved_post_keeps_its_old_slot_too": 1,
     "whoever_was_held_is_not_called_when_the_channel_is_back": 2,
     "a_late_post_that_came_back_is_forgotten": 2,
+    "what_went_out_after_midnight_counts_where_it_was_planned": 181,
     "an_approval_brings_nobody_to_the_desk": 9237,
     "an_ask_is_answered_again_when_the_channel_is_back": 24,
     "an_ask_pushes_another_from_the_desk": 1,

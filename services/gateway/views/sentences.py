@@ -76,7 +76,7 @@ def _due(fact: e.PostDue) -> str:
 
 _FREED: Final = {"cancelled": "the post was cancelled", "moved": "the post moved", "failed": "the post failed",
                  "returned": "the post came back unsent", "held": "the post is held",
-                 "edited": "the post was edited"}  # fmt: skip
+                 "edited": "the post was edited", "late": "the post went out later, and counts there"}  # fmt: skip
 
 
 def _redriven(fact: e.MessageRedriven) -> str:

@@ -67,10 +67,20 @@ def whoever_was_held_is_not_called_when_the_channel_is_back() -> Iterator[Change
 def a_late_post_that_came_back_is_forgotten() -> Iterator[Change]:
     """The publisher returned it, and nobody takes it to the desk (S20)."""
 
-    async def nothing(self: Any) -> None:
+    async def nothing(self: Any, reason: Any = None) -> None:
         return None
 
     yield Change(Seat, "_plan_again", nothing)
+
+
+@bug
+def what_went_out_after_midnight_counts_where_it_was_planned() -> Iterator[Change]:
+    """The channel counts it on the day it went out, and the days of the house do not (S17a)."""
+
+    async def nothing(self: Any) -> None:
+        return None
+
+    yield Change(Seat, "_count_where_it_went_out", nothing)
 
 
 @bug

@@ -6,7 +6,7 @@ from collections import defaultdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from events import AccountChanged, AccountDocument, SlotFreed, SlotTaken, Told
+from events import AccountChanged, AccountDocument, PostPublished, SlotFreed, SlotTaken, Told
 from events.channels import CHANNELS, account_of, channel_of
 from services.planning.zones import date_at, zone_called
 from tests.simulation.promises.book import Book, Story, Witness
@@ -16,18 +16,23 @@ if TYPE_CHECKING:
 
 
 class Slots(Witness):
-    reaches = ("I20 slots taken", "I20 days filled to their cap")
+    reaches = ("I20 slots taken", "I20 days filled to their cap", "I20 posts out after their channel's midnight")
 
     def __init__(self, house: House, book: Book) -> None:
         super().__init__(house, book)
         self._taken: dict[str, dict[str, SlotTaken]] = defaultdict(dict)
         self._documents: dict[str, AccountDocument] = {}
         self._news: list[SlotTaken] = []
+        self._out: dict[tuple[str, str], PostPublished] = {}
 
     def heard(self, told: Told, story: Story | None) -> None:
         match told.fact:
             case AccountChanged(document=document):
                 self._documents[document.id] = document
+            case PostPublished() as fact if story and fact.slot_at:
+                self._out[fact.connection, story.name.partition(".")[2]] = fact
+                apart = self._day(fact.connection, fact.slot_at) != self._day(fact.connection, fact.published_at)
+                self.reached["I20 posts out after their channel's midnight"] += apart
             case SlotTaken():
                 self._news.append(told.fact)
             case SlotFreed():
@@ -50,12 +55,21 @@ class Slots(Witness):
             self.breach("I14", f"{account_of(name)}.{fact.post}", "it has two slots at once")
         self._taken[name][fact.post] = fact
         cap, day = self._cap(name), self._day(name, fact.at)
-        if cap is None:
-            return
+        if cap is None or (name, fact.post) in self._out:
+            return  # what is out is out, and whoever was planned there and may move has to leave
         same = [each for each in self._taken[name].values() if self._day(name, each.at) == day]
         self.reached["I20 days filled to their cap"] += len(same) == cap
         if len(same) > cap:
             self.breach("I20", f"{account_of(name)}.{fact.post}", f"{len(same)} slots on {day}, and the cap is {cap}")
+
+    def ended(self) -> None:
+        """What went out late counts on the day it went out (S17a)."""
+        for (name, post), fact in self._out.items():
+            taken, day = self._taken[name].get(post), self._day(name, fact.published_at)
+            if taken is None or self._day(name, taken.at) != day:
+                self.breach(
+                    "I20", f"{account_of(name)}.{post}", f"it went out on {day}, and counts {taken and taken.at}"
+                )
 
     def _cap(self, name: str) -> int | None:
         document, channel = self._documents[account_of(name)], channel_of(name)
