@@ -15,7 +15,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg.errors import _WaitTimeout
 from psycopg.generators import send
+
+LOOK_UP_EVERY_S = 0.1
+"""psycopg's own: how often Ctrl-C is noticed while nothing comes."""
 
 
 class _Straight(psycopg.Pipeline):
@@ -29,6 +33,17 @@ class _Straight(psycopg.Pipeline):
 
 
 class StraightConnection(psycopg.Connection[Any]):
+    """`patience_s`: a server that says nothing for so many seconds is taken for gone, and the connection is closed."""
+
+    patience_s: float | None = None
+
+    def wait(self, gen: Any, interval: float = LOOK_UP_EVERY_S, timeout: float | None = None) -> Any:
+        try:
+            return super().wait(gen, interval, self.patience_s if timeout is None else timeout)
+        except _WaitTimeout:
+            self.close()  # whatever it still says would be the answer to another question
+            raise psycopg.OperationalError(f"no answer in {self.patience_s or timeout:.0f} seconds") from None
+
     @contextmanager
     def pipeline(self) -> Iterator[psycopg.Pipeline]:
         """Not to be nested: nobody here does."""

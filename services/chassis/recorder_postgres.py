@@ -31,6 +31,14 @@ Connection = psycopg.Connection[Any]
 CONNECT_TIMEOUT_S = 5
 STALLED_S = 10
 """A writer that stands still inside its transaction is cut off, or it would hold everybody's lock (G9)."""
+ANSWER_S = 2 * STALLED_S
+"""A database that says nothing for so long is as good as gone: everything waits for it, and nobody would know why.
+It is twice what anybody waits for the lock."""
+ADDED: dict[str, Any] = {
+    "connect_timeout": CONNECT_TIMEOUT_S, "application_name": "distribution",
+    "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 1000 * STALLED_S,
+}  # fmt: skip
+"""A machine that vanishes closes no connection. Linux would find out after a quarter of an hour, or two (F22)."""
 SESSION = f"-c synchronous_commit=on -c idle_in_transaction_session_timeout={STALLED_S}s"
 MAKING_TABLES = 4_021_980
 """The advisory lock under which tables are made, so that two migrations at once are one after the other."""
@@ -40,15 +48,22 @@ class StoreUnreachable(StoreError):
     """The database does not answer, or hung up: nothing is known to be written that was not answered."""
 
 
-def connect(url: str, **options: Any) -> Connection:
+def conninfo(url: str, **more: Any) -> str:
+    """The address as it was given, with what the house adds where nothing is said."""
+    given: dict[str, Any] = dict(psycopg.conninfo.conninfo_to_dict(url))
+    return psycopg.conninfo.make_conninfo(**{**ADDED, **given, **more})
+
+
+def connect(url: str, *, patience_s: float | None = None, **options: Any) -> Connection:
+    """Whoever waits longer for an answer than `patience_s` is told that the database is gone; without, nobody is."""
     try:
-        given: dict[str, Any] = dict(psycopg.conninfo.conninfo_to_dict(url))
-        given["options"] = f"{given.get('options') or ''} {SESSION}".strip()
-        given.setdefault("connect_timeout", CONNECT_TIMEOUT_S)
-        given.setdefault("application_name", "distribution")
-        return StraightConnection.connect(psycopg.conninfo.make_conninfo(**given), autocommit=True, **options)
+        asked = psycopg.conninfo.conninfo_to_dict(url).get("options") or ""
+        given = conninfo(url, options=f"{asked} {SESSION}".strip())
+        db = StraightConnection.connect(given, autocommit=True, **options)
     except psycopg.Error as error:
         raise StoreUnreachable(f"the database cannot be reached: {error}") from error
+    db.patience_s = patience_s
+    return db
 
 
 def server_of(db: Connection) -> dict[str, Any]:

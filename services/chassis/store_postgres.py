@@ -7,12 +7,9 @@ processes, and makes commit order position order (D4).
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 from eventsourcing.persistence import StoredEvent
@@ -24,19 +21,24 @@ from services.chassis.grouping import Grouped
 from services.chassis.incarnation import checkpoint_row
 from services.chassis.judgement import Seen, judge, named
 from services.chassis.life_postgres import life_of, prove_life, prove_same_life
-from services.chassis.recorder_postgres import Connection, PostgresRecorder, StoreUnreachable, connect, link_of
+from services.chassis.readers_postgres import BROKEN, Readers
+from services.chassis.recorder_postgres import (
+    ANSWER_S,
+    Connection,
+    PostgresRecorder,
+    StoreUnreachable,
+    connect,
+    link_of,
+)
 from services.chassis.rows import Claim, Pick, Put, Row
 from services.chassis.rows_sql import POSTGRES
 from services.chassis.store import Append, FenceLost, RowsRefused, StreamMoved, Topics
 from services.chassis.store_sqlite import Asked, encoded
 
-READERS = 4
 TRIES = 3
 """A connection that broke is replaced so many times before the callers are told that the database is gone."""
-_BROKEN = (psycopg.OperationalError, psycopg.InterfaceError)
 _REFUSED = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.RaiseException, TypeError, ValueError)
 """What is said of values that cannot be kept, and by the triggers over facts."""
-T = TypeVar("T")
 
 
 class PostgresStore:
@@ -45,15 +47,14 @@ class PostgresStore:
     def __init__(self, url: str, now: Callable[[], datetime]) -> None:
         self._url, self._now = url, now
         self._recorder = PostgresRecorder(url)
-        self._writer: Connection = connect(url)
+        self._writer: Connection = connect(url, patience_s=ANSWER_S)
         try:
             self._recorder.prove(self._writer)
             self._life = life_of(self._writer)
         except BaseException:
             self._writer.close()
             raise
-        self._idle: SimpleQueue[Connection] = SimpleQueue()
-        self._reading = ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="log-reader")
+        self._readers = Readers(url)
         self._writing: Grouped[Asked | Claim, Any] = Grouped(self._commit, "log-writer")
         self.on_append: list[Callable[[int], None]] = []
 
@@ -79,7 +80,7 @@ class PostgresStore:
         for _ in range(TRIES):
             try:
                 return self._write(group)
-            except _BROKEN as error:
+            except BROKEN as error:
                 broken = error
                 self._connect_again()
             except Exception as error:
@@ -95,7 +96,7 @@ class PostgresStore:
     def _connect_again(self) -> None:
         """Whoever answers at that address now may be another server, with another log or another life of ours (F22)."""
         self._writer.close()
-        self._writer = connect(self._url)
+        self._writer = connect(self._url, patience_s=ANSWER_S)
         try:
             prove_same_life(self._writer, self._life)
         except BaseException:
@@ -180,7 +181,7 @@ class PostgresStore:
                 if link:
                     self._writer.execute(*rows_sql.write(link, POSTGRES))  # type: ignore[arg-type]
                 self._writer.execute("COMMIT")
-        except _BROKEN:
+        except BROKEN:
             self._connect_again()
             if not stored or not self._stands(stored[0]):
                 raise
@@ -207,34 +208,14 @@ class PostgresStore:
     def _select(self, db: Connection, stream: str, after: int, upto: int) -> list[Told]:
         return [codec.decode(*row) for row in db.execute(self._recorder.between, (stream, after, upto), binary=True)]
 
-    async def _read(self, what: Callable[[Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._reading, self._reads, what)
-
-    def _reads(self, what: Callable[[Connection], T]) -> T:
-        """On an idle connection; one that turns out broken is dropped, and reading again harms nobody."""
-        while True:
-            try:
-                db, fresh = self._idle.get_nowait(), False
-            except Empty:
-                db, fresh = connect(self._url), True
-            try:
-                found = what(db)
-            except _BROKEN as error:
-                db.close()
-                if fresh:
-                    raise StoreUnreachable(f"the database hangs up: {error}") from error
-            else:
-                self._idle.put(db)
-                return found
-
     async def read(self, stream: str) -> Sequence[Told]:
-        return await self._read(lambda db: self._select(db, stream, 0, 2**62))
+        return await self._readers.read(lambda db: self._select(db, stream, 0, 2**62))
 
     async def read_all(self, streams: Sequence[str]) -> Sequence[Sequence[Told]]:
         """In one round trip."""
         found: dict[str, list[Told]] = {stream: [] for stream in streams}
         query = self._recorder.of_streams
-        told = await self._read(
+        told = await self._readers.read(
             lambda db: [codec.decode(*row) for row in db.execute(query, (list(found),), binary=True)]
         )
         for each in told:
@@ -249,7 +230,7 @@ class PostgresStore:
 
     async def tail(self, after: int, limit: int = 500) -> Sequence[Told]:
         query = self._recorder.above
-        return await self._read(
+        return await self._readers.read(
             lambda db: [codec.decode(*row) for row in db.execute(query, (after, limit), binary=True)]
         )
 
@@ -258,27 +239,25 @@ class PostgresStore:
             query, asked = self._recorder.above_without, (after, limit, list(without))
         else:
             query, asked = self._recorder.above, (after, limit)
-        return await self._read(lambda db: [codec.Line(*row) for row in db.execute(query, asked, binary=True)])
+        return await self._readers.read(lambda db: [codec.Line(*row) for row in db.execute(query, asked, binary=True)])
 
     async def position(self) -> int:
         def last(db: Connection) -> int:
             row = db.execute(self._recorder.max_notification_id_statement).fetchone()
             return (row[0] or 0) if row else 0
 
-        return await self._read(last)
+        return await self._readers.read(last)
 
     async def pick(self, pick: Pick) -> Sequence[Row]:
         statement, values = rows_sql.select(pick, POSTGRES)
-        return await self._read(
+        return await self._readers.read(
             lambda db: [rows_sql.unpack(pick.table, row) for row in db.execute(statement, values)]  # type: ignore[arg-type]
         )
 
     async def close(self) -> None:
         self.on_append.clear()
         await self._writing.close()
-        self._reading.shutdown(wait=True)
-        while not self._idle.empty():
-            self._idle.get().close()
+        self._readers.close()
         self._writer.close()
         self._recorder.datastore.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from importlib import import_module
 
 import pytest
 
@@ -417,6 +418,15 @@ async def test_it_is_not_ready_without_its_log_or_with_views_that_stand_still(ho
     monkeypatch.setattr(house.store, "position", gone)
     answer = await house.http.get("/readyz")
     assert (answer.status_code, "secret" in answer.text) == (503, False)
+    assert "the log does not answer" in answer.json()["detail"]
+
+
+async def test_it_is_not_ready_while_its_log_says_nothing(house, monkeypatch):
+    """Whoever asks has an answer in time, whether the log or a part beside it waits for the database."""
+    monkeypatch.setattr(import_module("services.gateway.routes.health"), "ANSWER_S", 0.05)
+    monkeypatch.setattr(house.store, "position", asyncio.Event().wait)
+    answer = await house.http.get("/readyz")
+    assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
     assert "the log does not answer" in answer.json()["detail"]
 
 

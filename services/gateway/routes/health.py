@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -9,6 +11,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from services.chassis.store import StoreError
 from services.gateway.desk import Desk
 from services.gateway.problems import Problem, Wrong
+
+ANSWER_S = 2.0
+"""Whoever asks does not wait long, and takes no answer for a no; so the no is given, with its reason."""
+SILENT = "the log does not answer"
 
 
 def health(desk: Desk) -> APIRouter:
@@ -21,7 +27,11 @@ def health(desk: Desk) -> APIRouter:
     @router.get("/readyz", response_class=PlainTextResponse)
     async def readyz() -> str:
         """Ready when nothing is missing; otherwise each missing thing is named."""
-        missing = [*await own(desk), *(await desk.hooks.unready() if desk.hooks.unready else [])]
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                missing = await everything_missing(desk)
+        except TimeoutError:
+            missing = [SILENT]
         if missing:
             raise Problem("not_ready", "; ".join(missing), errors=[Wrong("", each) for each in missing])
         return "ready\n"
@@ -34,10 +44,11 @@ def health(desk: Desk) -> APIRouter:
     return router
 
 
-async def own(desk: Desk) -> list[str]:
-    """What the gateway itself needs: a log that answers, and views that follow it."""
+async def everything_missing(desk: Desk) -> list[str]:
+    """The log first, for without one nobody else can tell what is missing."""
     try:
         await desk.store.position()
+        others = await desk.hooks.unready() if desk.hooks.unready else []
     except (StoreError, OSError):
-        return ["the log does not answer"]
-    return ["the views do not follow the log"] if desk.views.stopped else []
+        return [SILENT]
+    return ["the views do not follow the log", *others] if desk.views.stopped else others

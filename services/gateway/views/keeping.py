@@ -35,6 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from services.chassis.recorder_postgres import conninfo
 from services.gateway.views.view import Document, View, row_of, unpacked
 
 T = TypeVar("T")
@@ -141,7 +142,7 @@ def _postgres(url: str) -> Engine:
     """Beside the log, in a schema `views`; where the log itself lies in a schema, `<schema>_views`."""
 
     def connected() -> Any:
-        db = psycopg.connect(url, autocommit=True)
+        db = psycopg.connect(conninfo(url), autocommit=True)
         found = db.execute("SELECT current_schema()").fetchone()
         home = found[0] if found and found[0] else "public"
         schema = sql.Identifier("views" if home == "public" else f"{home}_views")
