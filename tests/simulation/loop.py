@@ -121,7 +121,8 @@ class Loop(asyncio.AbstractEventLoop):
             self._ready.append(heapq.heappop(self._timers)[2])
 
     def play(self, main: Coroutine[Any, Any, T]) -> T:
-        """Until `main` is done."""
+        """Until `main` is done. Whoever plays may run a loop of its own, which goes on afterwards."""
+        around = asyncio._get_running_loop()
         asyncio._set_running_loop(self)
         try:
             playing = self.create_task(main)
@@ -136,7 +137,7 @@ class Loop(asyncio.AbstractEventLoop):
             return playing.result()
         finally:
             self._sweep()
-            asyncio._set_running_loop(None)
+            asyncio._set_running_loop(around)
 
     def _sweep(self) -> None:
         """Whatever still waits is ended, and nothing it may want to say is heard."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,8 +23,7 @@ async def run(rows: Sequence[Row]) -> list[tuple[Row, Tried, float]]:
     for row in rows:
         print(f"  {row.name}: {row.size:,} to try", file=sys.stderr, flush=True)
         began = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-            results = await row.trial(Path(folder), row.size)
+        results = await _tried(row)
         seconds = time.monotonic() - began
         for tried in results:
             print(f"    {'kept' if tried.kept else 'BROKEN'}: {tried.promise}", file=sys.stderr, flush=True)
@@ -31,6 +31,16 @@ async def run(rows: Sequence[Row]) -> list[tuple[Row, Tried, float]]:
                 print(f"        {violation}", file=sys.stderr, flush=True)
             found.append((row, tried, seconds))
     return found
+
+
+async def _tried(row: Row) -> Sequence[Tried]:
+    """One that breaks is a violation of its own, and the others are tried all the same: it has been an hour by then."""
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+        try:
+            return await row.trial(Path(folder), row.size)
+        except Exception as broken:
+            traceback.print_exception(broken)
+            return [Tried(f"{row.name} could be tried", 0, 0, [f"{type(broken).__name__}: {broken}"])]
 
 
 def show(found: Sequence[tuple[Row, Tried, float]]) -> None:
