@@ -1,8 +1,9 @@
 """What every fact carries, and how one fact follows another.
 
 A *fact* is frozen data in the past participle. A *draft* is a fact somebody wants to say; a *told* fact is one
-that stands in the log, with its position. The two times are when it happened and when the log took it (D6). These
-three are named tuples, because a log is read by the million, and nothing frozen is made faster.
+that stands in the log, with its position. The two times are when it happened and when the log took it (D6). A log is
+read by the million: named tuples, because nothing frozen is made faster, and a told fact that opens what goes with it
+only for whoever asks.
 """
 
 from __future__ import annotations
@@ -65,24 +66,62 @@ class Draft(NamedTuple):
     about: About
 
 
-class Told(NamedTuple):
-    """A fact in the log. `version` counts within its stream from 1, `position` over the whole log from 1."""
+class Said(NamedTuple):
+    """What a log keeps beside a fact."""
 
     id: str
-    stream: str
-    version: int
-    position: int
-    fact: Fact
     about: About
     recorded_at: datetime
 
+
+class Told:
+    """A fact in the log. `version` counts within its stream from 1, `position` over the whole log from 1.
+
+    `said` may be given as a function: who reads a log asks most facts for nothing but themselves.
+    """
+
+    __slots__ = ("_said", "fact", "position", "stream", "version")
+
+    def __init__(self, stream: str, version: int, position: int, fact: Fact, said: Said | Callable[[], Said]) -> None:
+        self.stream, self.version, self.position, self.fact, self._said = stream, version, position, fact, said
+
+    @property
+    def said(self) -> Said:
+        if not isinstance(self._said, Said):
+            self._said = self._said()
+        return self._said
+
+    @property
+    def id(self) -> str:
+        return self.said.id
+
+    @property
+    def about(self) -> About:
+        return self.said.about
+
+    @property
+    def recorded_at(self) -> datetime:
+        return self.said.recorded_at
+
     @property
     def story(self) -> str:
-        return self.about.story
+        return self.said.about.story
 
     @property
     def account(self) -> str | None:
-        return self.about.account
+        return self.said.about.account
+
+    def _all(self) -> tuple[Any, ...]:
+        return self.stream, self.version, self.position, self.fact, self.said
+
+    def __eq__(self, other: object) -> bool:
+        return self._all() == other._all() if isinstance(other, Told) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self.stream, self.version, self.position))
+
+    def __repr__(self) -> str:
+        return f"Told{self._all()}"
 
 
 def follow(cause: Told, *, actor: str, at: datetime) -> About:

@@ -7,12 +7,13 @@ fact stands last, so that whoever hands it on can take it out as it is.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import orjson
 
 from events import About, Draft, Fact, Told
+from events.envelope import Said
 from events.upcasts import class_and_shape, read
 
 _RECORDED = b'{"recorded_at":"'
@@ -61,7 +62,12 @@ def splice(stamp: bytes, encoded: bytes) -> bytes:
 
 def decode(stream: str, version: int, position: int, topic: str, state: bytes) -> Told:
     """What was written, in today's shape; raises UnknownShape for a topic this release does not know."""
-    said, fact = opened(state)
+    head, _, fact = bytes(state).partition(_FACT)
+    return Told(stream, version, position, fact_of(topic, fact[:-1]), partial(_said, head))
+
+
+def _said(head: bytes) -> Said:
+    said = orjson.loads(head + b"}")
     about = About(
         said["story"],
         said["actor"],
@@ -70,8 +76,7 @@ def decode(stream: str, version: int, position: int, topic: str, state: bytes) -
         said["account"],
         said["channel"],
     )
-    recorded_at = datetime.fromisoformat(said["recorded_at"])
-    return Told(said["id"], stream, version, position, fact_of(topic, fact), about, recorded_at)
+    return Said(said["id"], about, datetime.fromisoformat(said["recorded_at"]))
 
 
 def fact_of(topic: str, data: bytes) -> Fact:
@@ -99,7 +104,7 @@ def id_of(state: bytes) -> str:
 
 def tell(draft: Draft, stream: str, version: int, position: int, recorded_at: datetime) -> Told:
     """A draft as it stands once written, without reading it back."""
-    return Told(draft.id, stream, version, position, draft.fact, draft.about, recorded_at)
+    return Told(stream, version, position, draft.fact, Said(draft.id, draft.about, recorded_at))
 
 
 def line_of(told: Told) -> Line:

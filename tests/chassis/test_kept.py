@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from events import About, PostCancelled, Told
+from events.envelope import Said
 from services.chassis import kept
 from services.chassis.kept import Kept
 
@@ -34,7 +35,7 @@ class Log:
             version = 1 + sum(told.stream == stream for told in self.told)
             about = About(story="s", actor="tester", happened_at=NINE)
             position = len(self.told) + 1
-            self.told.append(Told(f"f{position}", stream, version, position, PostCancelled(), about, NINE))
+            self.told.append(Told(stream, version, position, PostCancelled(), Said(f"f{position}", about, NINE)))
             said.append(self.told[-1])
         return said
 

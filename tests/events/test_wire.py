@@ -8,8 +8,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from events import ChannelConnected, PostDue, Told
-from events.envelope import EVERY_FACT, About
+from events import ChannelConnected, Fact, PostDue, Told
+from events.envelope import EVERY_FACT, About, Said
 from events.production import Content
 from events.upcasts import class_and_shape, read
 from events.wire import Place, cloud_event, event, on_the_wire, place_of
@@ -19,7 +19,13 @@ NINE = datetime(2026, 11, 24, 9, tzinfo=UTC)
 SAMPLES = sorted((Path(__file__).parent / "golden").glob("*.json"))
 DUE = PostDue(round=1, connection="acme.x", content=Content(text="Grüße, 世界"), content_hash="h", slot_at=NINE)
 ABOUT = About(story="acme.one", actor="scheduler", happened_at=NINE, cause="fact-1", account="acme", channel="x")
-TOLD = Told("fact-2", "post-acme.one", 4, 2**40, DUE, ABOUT, NINE + timedelta(microseconds=7))
+
+
+def told(fact: Fact = DUE, about: About = ABOUT, *, stream: str = "post-acme.one") -> Told:
+    return Told(stream, 4, 2**40, fact, Said("fact-2", about, NINE + timedelta(microseconds=7)))
+
+
+TOLD = told()
 
 
 def test_a_fact_is_a_cloud_event_with_its_place_in_the_log():
@@ -54,26 +60,26 @@ def test_every_attribute_stands_in_the_contract_and_every_one_of_the_contract_is
 
 
 def test_what_has_nothing_to_say_is_left_out():
-    bare = TOLD._replace(about=About(story="acme.one", actor="scheduler", happened_at=NINE))
+    bare = told(about=About(story="acme.one", actor="scheduler", happened_at=NINE))
     assert set(cloud_event(TOLD)) - set(cloud_event(bare)) == {"cause", "account", "channel"}
 
 
 def test_without_a_story_the_subject_is_the_connection_or_the_account():
     connected = ChannelConnected(connection="acme.x", credential_version=1, member="m")
-    told = TOLD._replace(stream="connection-acme.x", fact=connected, about=ABOUT._replace(story=""))
-    assert cloud_event(told)["subject"] == "acme.x"
-    assert "story" not in cloud_event(told)
+    of_house = told(connected, ABOUT._replace(story=""), stream="connection-acme.x")
+    assert cloud_event(of_house)["subject"] == "acme.x"
+    assert "story" not in cloud_event(of_house)
 
 
 def test_a_time_is_told_in_utc():
     berlin = ABOUT._replace(happened_at=NINE.astimezone(timezone(timedelta(hours=1))))
-    assert cloud_event(TOLD._replace(about=berlin))["time"] == "2026-11-24T09:00:00Z"
+    assert cloud_event(told(about=berlin))["time"] == "2026-11-24T09:00:00Z"
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.stem)
 def test_every_fact_goes_out_as_it_is_written(sample):
     fact = read(sample.stem, orjson.loads(sample.read_bytes()))
-    event = cloud_event(TOLD._replace(fact=fact))
+    event = cloud_event(told(fact))
     assert event["data"] == orjson.loads(fact.model_dump_json())
     assert EVERY_FACT[event["type"]] is class_and_shape(sample.stem)[0]
     assert event["source"] == "/distribution/" + event["type"].split(".")[0]

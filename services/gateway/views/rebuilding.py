@@ -7,6 +7,7 @@ Meanwhile the old table answers and is folded on. The shadow never becomes the v
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
@@ -48,13 +49,19 @@ class Refolded:
     async def read_on(self, store: BelledStore, *, upto: int | None = None) -> dict[str, set[str]]:
         """To the end of the log, or up to a position; which keys of each view that has changed."""
         changed: dict[str, set[str]] = {view.table.name: set() for view in self.views}
-        while upto is None or self.position < upto:
-            size = PAGE if upto is None else min(PAGE, upto - self.position)
-            page = await store.lines(self.position, size, self._unheard)
-            if not page:
-                break
-            self._take(page, changed)
+        coming = asyncio.ensure_future(self._page(store, self.position, upto))
+        try:
+            while page := await coming:
+                # The next page is read while this one is folded.
+                coming = asyncio.ensure_future(self._page(store, page[-1].position, upto))
+                self._take(page, changed)
+        finally:
+            coming.cancel()
         return changed
+
+    async def _page(self, store: BelledStore, after: int, upto: int | None) -> Sequence[codec.Line]:
+        size = PAGE if upto is None else min(PAGE, upto - after)
+        return await store.lines(after, size, self._unheard) if size > 0 else []
 
     def _take(self, page: Sequence[codec.Line], changed: dict[str, set[str]]) -> None:
         told = [codec.decode(*line) for line in page if line.topic not in self._unheard]
