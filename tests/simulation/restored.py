@@ -9,15 +9,16 @@ log of the restored house cannot know; the witnesses, who remember what is forgo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
+from typing import Any
 
 from eventsourcing.popo import POPOApplicationRecorder
 
-from events import PostEdited, PostPublished, Told
+from events import FactParked, FactRedriven, PostEdited, PostPublished, PostTakenIn, Told
 from services.chassis import incarnation
 from services.chassis.chain import BEGINNING
 from services.chassis.quarantine import Restored, carrying_on, quarantine
@@ -33,6 +34,7 @@ LATEST_BACKUP_DAYS = 4
 FORGOTTEN = (timedelta(minutes=1), timedelta(minutes=20), timedelta(hours=3), timedelta(hours=26), timedelta(days=3))
 """So much happened after the backup."""
 LATEST_BACKUP_AGAIN_DAYS = 2
+TEXTS = (PostTakenIn, PostEdited)
 ASKED_FOR = timedelta(minutes=5)
 """A careful producer misses its receipts, and says again what it had said."""
 
@@ -114,6 +116,8 @@ class RestoredHouse(House):
         self.restores = 0
         self.forgotten = 0
         self.suspected = 0
+        self.disguised: set[str] = set()
+        """Posts that the restored log cannot recognise where they are live."""
 
     async def _fortnight(self) -> None:
         random, again = Random(f"{self.plan.seed} the loss"), Random(f"{self.plan.seed} the second loss")
@@ -160,10 +164,24 @@ class RestoredHouse(House):
                 edited = [told for told in story.told[:-1] if isinstance(told.fact, PostEdited)]
                 for told in (story.told[0], *edited[-1:], story.told[-1]):
                     self.people.hear(told)
+        redriven = {told.stream for told in kept.log if isinstance(told.fact, FactRedriven)}
+        for told in kept.log:
+            if isinstance(told.fact, FactParked) and told.stream not in redriven:
+                self.people.hear(told)
         known = {story.name for story in self.book.stories.values() if isinstance(story.end, PostPublished)}
         self.forgotten += sum(bool(self.world.live(connection, story)) for connection, story in self._named()
                               if story not in known)  # fmt: skip
         self.suspected += len(self.rows("suspect"))
+        self.disguised |= {story for connection, story in self._named() if self._is_disguised(connection, story)}
+
+    def _is_disguised(self, connection: str, story: str) -> bool:
+        """Live without a link, by words that neither the log knows nor Production: an edit was forgotten, and nobody
+        can find it. PROMISES.md says so in plain words."""
+        known = self.book.stories.get(story)
+        texts = {told.fact.content.text for told in (known.told if known else ()) if isinstance(told.fact, TEXTS)}
+        texts |= {str(data["text"]) for _, name, data in self._messages() if name == story}
+        live = self.world.live(connection, story)
+        return any(not each.marker and not each.link and each.text not in texts for each in live)
 
     def _say_again(self) -> None:
         """Of whatever was acknowledged and is not in the log."""
@@ -172,19 +190,20 @@ class RestoredHouse(House):
                 self.broker._comes(message)
 
     def _named(self) -> list[tuple[str, str]]:
-        named: dict[tuple[str, str], None] = {}
+        return list(dict.fromkeys((connection, story) for connection, story, _ in self._messages()))
+
+    def _messages(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
         for message in self.plan.messages:
             if message.fit and isinstance(message.body, dict):
                 data = message.body["data"]
-                named[f"{data['account']}.{data['channel']}", f"{data['account']}.{data['post']}"] = None
-        return list(named)
+                yield f"{data['account']}.{data['channel']}", f"{data['account']}.{data['post']}", data
 
     def judged(self) -> list[str]:
         """What the channels' books and the log say against the promise."""
         wrong = []
         for connection, story in self._named():
             live = self.world.live(connection, story)
-            if len(live) > 1:
+            if len(live) > 1 and story not in self.disguised:
                 wrong.append(f"{story} stands {len(live)} times on {connection}")
         for story in self.book.stories.values():
             if story.end is None:
