@@ -167,11 +167,12 @@ def moment(text: str | None) -> datetime | None:
 
 
 def _days(connection: str, documents: Iterable[Document], terms: Terms, now: datetime) -> dict[date, Day]:
-    """Who has which slot and keeps it, by the dates of the zone to come: what is out counts when it went out (S17a)."""
+    """Who has which slot and keeps it, by the dates of the zone to come; one that went out on another day of its
+    channel's counts there (S17a)."""
     found: Mapping[date, dict[str, SlotTaken]] = defaultdict(dict)
     for each in documents:
         out = moment(each["published_at"])
-        taken = terms.slot(out) if out else slot(each)
+        taken = terms.slot(out) if out and terms.cap.parts(slot(each).at, out) else slot(each)
         if taken.at > now - COUNTED_SINCE:
             found[date_at(taken.at, terms.zone)][each["id"]] = _taken(connection, each["id"], taken)
     return {day: Day(taken) for day, taken in found.items()}

@@ -6,7 +6,7 @@ SlotFreed   given back by cancel, move or definite failure (S17a)
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -116,19 +116,22 @@ class Cap:
         return all(bisect_left(near, begin + FULL_DAY) - bisect_left(near, begin) < self.posts_max for begin in begins)
 
 
-def over(day: Iterable[SlotTaken], cap: Cap, *, earliest: datetime) -> list[str]:
-    """Who has to move so that the cap is kept again, the last first; whoever is promised a time or under way stays."""
-    last_first = sorted(day, key=lambda each: each.at, reverse=True)
-    instants, found = [each.at for each in reversed(last_first)], list[str]()
-    for each in last_first:
-        if each.exactly or each.at < earliest:
-            continue
-        instants.remove(each.at)
-        if cap.allows(each.at, instants):
-            insort(instants, each.at)
-        else:
-            found.append(each.post)
-    return found
+def over_since(taken: Iterable[SlotTaken], at: datetime, cap: Cap, *, earliest: datetime) -> datetime | None:
+    """From when on slots have to be left so that the channel's day around `at` keeps its cap; None while it does.
+
+    Whoever is under way stays, and so does, as long as another can leave, whoever is promised a time: where nobody
+    else can, it is from the end of the day on. A day that rolls is left alone: what waits there for the channel waits
+    no longer than the late one was late.
+    """
+    if cap.posts_max is None or cap.rolling:
+        return None
+    since, until = cap.counts_with(at)
+    there = [each for each in taken if since <= each.at < until]
+    too_many = len(there) - cap.posts_max
+    if too_many <= 0:
+        return None
+    may_leave = sorted(each.at for each in there if not each.exactly and each.at >= earliest)
+    return may_leave[-too_many:][0] if may_leave else until
 
 
 def refused(at: datetime, taken: Sequence[datetime], cap: Cap) -> str | None:

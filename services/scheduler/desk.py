@@ -10,20 +10,17 @@ from collections.abc import Callable, Generator, Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from events import About, Draft, Slot, SlotTaken, Told, Why
-from events.channels import account_of
+from events import About, Draft, Slot, SlotTaken, Why
 from events.subjects import posting_day_stream
 from services.chassis.rows import ROOM, Drop, Write
 from services.chassis.store import Append, Say, Store
 from services.planning import posting_day
 from services.planning.plan import LEAD, Look, Missed, Open, Planned, Wish, instants, plan
-from services.planning.posting_day import Day, Freed, day_of, over, refused
+from services.planning.posting_day import Day, Freed, day_of, over_since, refused
 from services.planning.rezoning import Keep, kept, off, resolved
 from services.planning.terms import ONE_DAY
-from services.scheduler.case import read_case
 from services.scheduler.ledger import Ledger
 from services.scheduler.post import Place
-from services.scheduler.waiting import to_the_desk
 
 Found = TypeVar("Found")
 
@@ -113,23 +110,15 @@ class Desk:
             self._taken[day].append(Draft(self.new_id(), fact, about))
         self.note_full(planned)
 
-    async def count(self, name: str, at: datetime, about: About) -> list[str]:
-        """It is out, at this instant; who has to leave that day of the channel's, because it is over its cap (S17a)."""
+    async def count(self, name: str, at: datetime, about: About) -> None:
+        """It is out, at this instant, and counts there (S17a)."""
         await self.take(name, Planned(self.terms.slot(at), Why(mode="exactly", reason="late"), exactly=True), about)
+
+    async def over_since(self, at: datetime) -> datetime | None:
+        """From when on slots have to be left, so that the channel's day around this instant keeps its cap."""
         days = await self._days(self.terms.days_with(at, at))
         there = [each for day in days.values() for each in day.taken.values()]
-        return over(there, self.terms.cap, earliest=self.now + LEAD)
-
-    async def allows(self, slot: Slot) -> bool:
-        """Whether the cap has room for one more at that time."""
-        return self.terms.cap.allows(slot.at, instants(await self._days(self.terms.days_with(slot.at, slot.at))))
-
-    async def call(self, name: str, cause: Told) -> None:
-        """Another post of this connection is looked at next."""
-        story = f"{account_of(self.connection)}.{name}"
-        if case := await read_case(self._store, story):
-            self.rows += to_the_desk(self.connection, story, turn=case.turn, cause=cause.position, now=self.now,
-                                     mark=self.new_id())  # fmt: skip
+        return over_since(there, at, self.terms.cap, earliest=self.now + LEAD)
 
     def note_full(self, planned: Planned) -> None:
         """Days without room are stepped over from now on, by whoever plans next as well."""

@@ -9,6 +9,7 @@ is missed where the cap has become too small (S3). Where only the zone has chang
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from events import Fact, PostScheduled, SlotTaken, Told
 from events.subjects import post_stream
@@ -41,6 +42,21 @@ async def replan(desk: Desk, cases: Sequence[Case], cause: Told | None, keep: Ke
     again = await _kept(desk, lifted, cause, keep) if keep is not None else lifted
     for case, taken in again:
         planned = await desk.plan(Wish(case.state.wish.not_before), "replanned")
+        assert isinstance(planned, Planned)  # noqa: S101 - only *exactly at* can be missed
+        await _place(desk, case, taken, planned, cause)
+
+
+async def make_room(desk: Desk, cases: Sequence[Case], cause: Told | None, since: datetime) -> None:
+    """A day is over its cap because another post went out on it (S17a): whoever has a slot from then on lets go of it
+    and has the next one that is free, in the order of intake, and nobody goes out earlier than before."""
+    in_order = sorted(cases, key=lambda case: case.turn)
+    queue = [case for case in in_order if may_move(case) and case.state.place and case.state.place.slot.at >= since]
+    lifted = await _lifted(desk, queue)
+    for case, taken in await _lifted(desk, [case for case in in_order if is_promised(case)]):
+        await _stand(desk, case, taken, cause)
+    for case, taken in lifted:
+        before = taken.at if taken else since
+        planned = await desk.plan(Wish(max(before, case.state.wish.not_before or before)), "over the cap")
         assert isinstance(planned, Planned)  # noqa: S101 - only *exactly at* can be missed
         await _place(desk, case, taken, planned, cause)
 

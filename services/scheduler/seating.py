@@ -30,7 +30,7 @@ from services.scheduler.asks import No, refusal
 from services.scheduler.case import ACTOR, Case
 from services.scheduler.consequences import consequences
 from services.scheduler.desk import Desk
-from services.scheduler.waiting import served, wait_no_more, wait_on
+from services.scheduler.waiting import call_for_room, served, wait_no_more, wait_on
 
 GIVEN_BACK: dict[post.Phase, Freed] = {
     "cancelled": "cancelled", "rejected": "cancelled", "failed": "failed", "refused": "failed",
@@ -73,6 +73,18 @@ class Seat:
                 return self._desk.listed and ask.at is None
             case UndoAsked() if self._undoes and self._undoes.place:
                 return self._desk.listed and self._undoes.place.wish.exactly_at is None
+            case _:
+                return False
+
+    @property
+    def wants_exactly(self) -> bool:
+        """It asks for one time and no other. It may not get it and then stays, so it keeps its slot until it is served;
+        whoever wants the slot it leaves is served after it (S25)."""
+        match self._cause.fact:
+            case RescheduleAsked(at=at):
+                return at is not None
+            case UndoAsked() if self._undoes and self._undoes.place:
+                return self._undoes.place.wish.exactly_at is not None
             case _:
                 return False
 
@@ -124,8 +136,6 @@ class Seat:
                 await self._plan_again()
             case "scheduled" if post.late(state, now=desk.now, tolerance=desk.terms.tolerance):
                 await self._plan_again()
-            case "scheduled" if await self._over_the_cap():
-                await self._plan_again("over the cap")
             case phase if phase in GIVEN_BACK:
                 await self._give_back()
             case "published":
@@ -138,23 +148,14 @@ class Seat:
         fact, desk = self._cause.fact, self._desk
         if isinstance(fact, PostPublished) and (lifted := await self._lift()):
             desk.free(lifted, "late", self._about)
-            for name in await desk.count(self._case.name, fact.published_at, self._about):
-                await desk.call(name, self._cause)
+            await desk.count(self._case.name, fact.published_at, self._about)
+            desk.rows.append(call_for_room(desk.connection, desk.now, on=fact.published_at, cause=self._cause.position))
 
-    async def _over_the_cap(self) -> bool:
-        """Another one counts on this day since it went out, and this is the one that has to leave it (S17a)."""
-        place = self._case.state.place
-        if not isinstance(self._cause.fact, PostPublished) or place is None or place.wish.exactly_at is not None:
-            return False
-        self._lifted = await self._lift()
-        return not await self._desk.allows(place.slot)
-
-    async def _plan_again(self, reason: str | None = None) -> None:
+    async def _plan_again(self) -> None:
         """By its own wish, once more; *exactly at* may be missed by now."""
         case, desk = self._case, self._desk
         lifted = await self._lift()
-        reason = reason or REASONS[case.state.phase]
-        planned = await desk.plan(case.state.wish, reason, post.lost(case.state, now=desk.now))
+        planned = await desk.plan(case.state.wish, REASONS[case.state.phase], post.lost(case.state, now=desk.now))
         desk.free(lifted, "moved", self._about)
         if isinstance(planned, Missed):
             self._said += post.miss(case.state, reason=planned.reason)

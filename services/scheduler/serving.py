@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -19,9 +19,10 @@ from services.chassis.clock import Clock
 from services.chassis.rows import Row
 from services.chassis.store import Append, Conflict, Store, StoreError
 from services.planning.plan import LEAD
-from services.scheduler.case import read_case, undone_by
+from services.scheduler.case import Case, read_case, undone_by
+from services.scheduler.desk import Desk
 from services.scheduler.desks import Desks
-from services.scheduler.replanning import replan
+from services.scheduler.replanning import make_room, replan
 from services.scheduler.seating import Seat
 from services.scheduler.waiting import (
     BATCH_MAX,
@@ -47,7 +48,7 @@ class Serving:
 
     @property
     def rings(self) -> dict[str, Any]:
-        return {"plan": self.plan, "aside": self.aside, "replan": self.replan}
+        return {"plan": self.plan, "aside": self.aside, "replan": self.replan, "room": self.room}
 
     async def plan(self, ring: dict[str, Any], alarm: Row) -> Append | None:
         """In the order of intake, letting others through between batches."""
@@ -78,12 +79,25 @@ class Serving:
         async with self._desks.at(name) as desk:
             if desk is None:
                 return None
-            called = await self._store.pick(queue_of(name, desk.now + LEAD))
-            stories = [str(orjson.loads(str(row["ring"]))["story"]) for row in called]
-            cases = await asyncio.gather(*(read_case(self._store, story) for story in stories))
-            await replan(desk, [case for case in cases if case], cause, ring.get("keep"))
+            await replan(desk, await self._queue(desk), cause, ring.get("keep"))
             await self._store.append(desk.append())
         return None
+
+    async def room(self, ring: dict[str, Any], alarm: Row) -> Append | None:
+        """A post counts on another day than it was planned for: where that is over its cap now, others leave (S17a)."""
+        [cause] = await self._store.tail(int(ring["cause"]) - 1, 1)
+        async with self._desks.at(ring["connection"]) as desk:
+            if desk is None or (since := await desk.over_since(datetime.fromisoformat(ring["on"]))) is None:
+                return None
+            await make_room(desk, await self._queue(desk), cause, since)
+            await self._store.append(desk.append())
+        return None
+
+    async def _queue(self, desk: Desk) -> list[Case]:
+        """Every post that has a slot on this connection and is not about to go out."""
+        called = await self._store.pick(queue_of(desk.connection, desk.now + LEAD))
+        stories = [str(orjson.loads(str(row["ring"]))["story"]) for row in called]
+        return [case for case in await asyncio.gather(*(read_case(self._store, story) for story in stories)) if case]
 
     async def _serve(self, name: str, rows: Sequence[Row]) -> None:
         async with self._desks.at(name) as desk:
@@ -102,7 +116,7 @@ class Serving:
                     seats.append(Seat(desk, row, case, cause, await undone_by(self._store, case, cause.fact)))
             for seat in seats:
                 await seat.let_go()
-            for seat in seats:
+            for seat in sorted(seats, key=lambda seat: not seat.wants_exactly):
                 await seat.serve()
             await self._store.append(desk.append())
 

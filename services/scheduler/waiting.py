@@ -98,6 +98,12 @@ def call_for_replan(
     return replace(_alarm(f"replan-{connection}", at, ring), over=over)
 
 
+def call_for_room(connection: str, at: datetime, *, on: datetime, cause: int) -> Put:
+    """Something went out at `on` that counts there, and its day may have become too full (S17a)."""
+    ring = {"ring": "room", "connection": connection, "on": on.isoformat(), "cause": cause}
+    return _alarm(f"room-{connection}-{on.date()}", at, ring)
+
+
 def called_for_replan(connection: str) -> Pick:
     return Pick(ALARM, {"service": SERVICE, "name": f"replan-{connection}"})
 

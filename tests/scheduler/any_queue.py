@@ -34,7 +34,7 @@ from tests.scheduler.posts import ACME, DAY, HOUR, failed, published, returned, 
 
 CAP = 3
 TIMES = {day: ("03:30", "08:00", "12:30", "18:15", "23:45") for day in ("mon", "tue", "fri", "sun")}
-IN_ORDER = ("planned", "reconnected", "late", "replanned")
+IN_ORDER = ("planned", "reconnected", "late", "replanned", "over the cap")
 """Why posts are planned without anybody having asked for this one: then intake's order is kept (S14)."""
 
 
@@ -130,6 +130,11 @@ class Queue:
             return told
 
         self.house.store.append = heard
+
+    @property
+    def has_days(self) -> bool:
+        """A day that rolls is left as it was planned when something goes out late (S17a)."""
+        return not CHANNELS[self.channel].rolling_day
 
     async def begin(self) -> None:
         await self.choose({})

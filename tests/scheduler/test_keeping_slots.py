@@ -120,14 +120,54 @@ class TestS17aWhatACapCounts:
         assert await one_a_day.slots("next") == ["2026-11-24T09:00"]
         assert await one_a_day.said(SlotFreed) == []
 
-    async def test_s17a_what_is_promised_exactly_at_a_time_stays_beside_one_that_went_out_late(self, house):
+    async def test_s17a_one_promised_exactly_at_a_time_is_missed_when_nobody_else_can_leave_its_day(self, house):
+        """S3: it never breaks a cap; a person decides."""
         times = {"linkedin": {"mon": ["23:45"], "tue": ["09:00", "12:30"], "wed": ["08:00"]}}
         await house.account(mode="custom", times=times, caps={"linkedin": {"posts_per_day_max": 1}})
         promised = (MIDNIGHT + 20 * HOUR).isoformat()
         await house.send(message("late"), message("promised", exactly_at=promised))
         await house.until(MIDNIGHT + 10 * MINUTE)
         await house.deliver("late", started(at=MIDNIGHT), published(at=MIDNIGHT + 10 * MINUTE, slot_at=LAST_OF_MONDAY))
-        assert await house.slots("promised") == ["2026-11-24T20:00"]
+        assert (await house.last("promised")).reason == "it would be over the cap of 1 posts a day"
+
+    async def test_s17a_one_promised_exactly_at_a_time_stays_while_another_can_leave_its_day(self, house):
+        times = {"linkedin": {"mon": ["23:45"], "tue": ["09:00", "12:30"], "wed": ["08:00"]}}
+        await house.account(mode="custom", times=times, caps={"linkedin": {"posts_per_day_max": 2}})
+        promised = (MIDNIGHT + 20 * HOUR).isoformat()
+        await house.send(*named("late", "next"), message("promised", exactly_at=promised))
+        await house.until(MIDNIGHT + 10 * MINUTE)
+        await house.deliver("late", started(at=MIDNIGHT), published(at=MIDNIGHT + 10 * MINUTE, slot_at=LAST_OF_MONDAY))
+        assert await house.slots("promised", "next") == ["2026-11-24T20:00", "2026-11-25T08:00"]
+
+    async def test_s17a_several_late_ones_move_others_in_order_and_never_behind_later_ones(self, house):
+        """Given three a day and three out after midnight, then each of Tuesday's moves on, and pushes Wednesday's."""
+        days = ("mon", "tue", "wed", "thu", "fri")
+        times = {"linkedin": {day: ["23:40", "23:45", "23:50"] for day in days}}
+        await house.account(mode="custom", times=times, caps={"linkedin": {"posts_per_day_max": 3}})
+        posts = [f"post-{number}" for number in range(9)]
+        await house.send(*named(*posts))
+        await house.until(MIDNIGHT - 5 * MINUTE)
+        for number, post in enumerate(posts[:3]):
+            slot = MIDNIGHT + (5 * number - 20) * MINUTE
+            await house.deliver(post, started(at=slot), published(at=MIDNIGHT + (number + 1) * MINUTE, slot_at=slot))
+        slots = await house.slots(*posts[3:])
+        assert slots == sorted(slots)
+        assert [slot[5:10] for slot in slots] == ["11-25"] * 3 + ["11-26"] * 3
+
+    async def test_s17a_a_day_that_rolls_is_left_as_it_was_planned(self, house):
+        """Given one in any 24 hours and one out an hour late, then the next waits at most that hour for its channel."""
+        times = {"tiktok": {"mon": ["09:00"], "tue": ["09:00"], "wed": ["09:00"]}}
+        await house.account(mode="custom", times=times, caps={"tiktok": {"posts_per_day_max": 1}})
+        await house.connect("acme.tiktok")
+        await house.settle()
+        video = [{"kind": "video", "url": "https://acme.example/v.mp4"}]
+        await house.send(*named("late", "next", channel="tiktok", media=video))
+        await house.until(TEN)
+        late = published(connection="acme.tiktok", at=TEN, slot_at=MONDAY + HOUR)
+        await house.deliver("late", started(at=TEN), late)
+        assert await house.slots("next") == ["2026-11-24T09:00"]
+        [freed] = await house.said(SlotFreed)
+        assert (freed.post, freed.why) == ("late", "late")
 
     async def test_s17a_a_move_gives_it_back(self, house):
         await house.account(caps={"linkedin": {"posts_per_day_max": 1}})

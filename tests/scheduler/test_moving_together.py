@@ -94,3 +94,14 @@ async def test_the_desk_is_called_when_the_last_of_a_request_is_heard(house):
     await house.after(MINUTE)
     assert await house.waiting() == []
     assert [(await house.last(name)).why.reason for name in ("one", "two")] == ["moved", "moved"]
+
+
+async def test_an_undo_gives_each_its_old_slot_also_when_one_of_them_had_asked_for_it_exactly(house):
+    """The one that goes back to its exact time leaves the slot the other one had."""
+    await house.ask(CancelAsked(post="one", body_hash="b"))
+    await house.send(message("exact", exactly_at=(TEN + 47 * MINUTE).isoformat()))
+    [moved, _] = await shift(house, TEN + 3 * HOUR, TEN + 30 * MINUTE, names=("two", "exact"))
+    assert await house.slots("two", "exact") == ["2026-11-24T09:00", "2026-11-23T10:30"]
+    bulk = name_of(moved.stream)
+    await ask_together(house, *(UndoAsked(post=name, body_hash="b", bulk=bulk) for name in ("two", "exact")))
+    assert await house.slots("two", "exact") == ["2026-11-23T10:30", "2026-11-23T10:47"]

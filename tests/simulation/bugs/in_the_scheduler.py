@@ -67,7 +67,7 @@ def whoever_was_held_is_not_called_when_the_channel_is_back() -> Iterator[Change
 def a_late_post_that_came_back_is_forgotten() -> Iterator[Change]:
     """The publisher returned it, and nobody takes it to the desk (S20)."""
 
-    async def nothing(self: Any, reason: Any = None) -> None:
+    async def nothing(self: Any) -> None:
         return None
 
     yield Change(Seat, "_plan_again", nothing)
