@@ -12,7 +12,7 @@ import typer
 
 from services.chassis.pauses import no_search
 from services.commands import accounts, backup, log, operations, posts, topology
-from services.commands.client import FAILED, USAGE, clean, fail, say
+from services.commands.client import FAILED, USAGE, Output, clean, fail, say
 
 if TYPE_CHECKING:
     from services.chassis.settings import Settings
@@ -35,7 +35,6 @@ app.command("resume")(operations.resume)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 
-Output = Annotated[str, typer.Option("--output", help="text or json")]
 WEEK = Path("deploy/examples/week.jsonl")
 INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C has ended."""

@@ -8,11 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from services.commands.client import change, fail, get, say, show
+from services.commands.client import Output, address, change, fail, get, say, show
 
 app = typer.Typer(no_args_is_help=True, help="Client accounts: zone, mode, caps, approval, UTM.")
 connect = typer.Typer(no_args_is_help=True, help="Connecting channels, and what is connected.")
-Output = Annotated[str, typer.Option("--output", help="text or json")]
 
 
 @app.command("list")
@@ -24,7 +23,7 @@ def list_accounts(output: Output = "text") -> None:
 @app.command("show")
 def show_account(account: str, output: Output = "text") -> None:
     """One account's whole document."""
-    show(get(f"/v1/accounts/{account}"), output)
+    show(get(address("/v1/accounts/{}", account)), output)
 
 
 @app.command("set")
@@ -41,6 +40,7 @@ def set_account(
     output: Output = "text",
 ) -> None:
     """Create an account or change some of its choices; or see first what that would move."""
+    document_at = address("/v1/accounts/{}", account)
     if file is not None and preview:
         fail("--preview goes with single choices, not with --file; nothing was changed", 2)
     if file is not None:
@@ -48,7 +48,7 @@ def set_account(
             document = json.loads(file.read_text())
         except (OSError, ValueError) as error:
             fail(f"{file} is not a JSON document: {error}", 2)
-        show(change("PUT", f"/v1/accounts/{account}", document, version), output)
+        show(change("PUT", document_at, document, version), output)
         return
     choices = {"zone": zone, "name": name, "mode": mode, "owner": owner}
     given = {key: value for key, value in choices.items() if value is not None}
@@ -57,14 +57,14 @@ def set_account(
     if keep is not None:
         given["keep"] = keep
     if preview:
-        found = change("POST", f"/v1/accounts/{account}/preview", given)
+        found = change("POST", address("/v1/accounts/{}/preview", account), given)
         show(found if output == "json" else {"items": [_moving(each) for each in found["items"]]}, output,
              ("id", "from", "to", "reason"))  # fmt: skip
         say(moving(found))
         return
     known = any(item["id"] == account for item in get("/v1/accounts")["items"])
     method, body = ("PATCH", given) if known else ("PUT", {"id": account, **given})
-    done = change(method, f"/v1/accounts/{account}", body, version)
+    done = change(method, document_at, body, version)
     show(done if output == "json" else {name: value for name, value in done.items() if name != "moved"}, output)
     if moved := done.get("moved"):
         say(moved["sentence"])
@@ -84,7 +84,7 @@ def moving(found: dict[str, Any]) -> str:
 @app.command("forecast")
 def forecast(account: str, output: Output = "text") -> None:
     """The coming 7 days of every connection: planned, fitting, moved on because a day is full, and room left."""
-    found = get(f"/v1/accounts/{account}/connections")["items"]
+    found = get(address("/v1/accounts/{}/connections", account))["items"]
     days = [{"connection": each["id"], **day} for each in found for day in each["forecast"]["days"]]
     show({"items": days}, output, ("connection", "day", "planned", "fit", "moved", "taken", "room"))
     for each in found:
@@ -94,7 +94,7 @@ def forecast(account: str, output: Output = "text") -> None:
 @app.command("windows")
 def windows(account: str, output: Output = "text") -> None:
     """The times on offer for every connection, in the mode that takes effect, and why each window is one."""
-    found = get(f"/v1/accounts/{account}/windows")
+    found = get(address("/v1/accounts/{}/windows", account))
     show(found if output == "json" else {"items": [row for each in found["items"] for row in offers(each)]}, output,
          ("connection", "mode", "day", "window", "times", "weight"))  # fmt: skip
     for each in found["items"]:
@@ -115,7 +115,7 @@ def offers(connection: dict[str, Any]) -> list[dict[str, Any]]:
 @connect.command("list")
 def list_connections(account: str, output: Output = "text") -> None:
     """Status, expiry, held posts, what is used and left and until when, and how the coming week fills up."""
-    found = get(f"/v1/accounts/{account}/connections")
+    found = get(address("/v1/accounts/{}/connections", account))
     show(found if output == "json" else {"items": [_allowed(each) for each in found["items"]]}, output,
          ("id", "status", "expires_at", "held", "used", "left", "resets_at", "calls", "week"))  # fmt: skip
 
@@ -131,7 +131,7 @@ def _allowed(connection: dict[str, Any]) -> dict[str, Any]:
 @connect.command("channel")
 def connect_channel(account: str, channel: str) -> None:
     """Print the address at which the channel asks for consent; open it in a browser."""
-    typer.echo(change("POST", f"/v1/accounts/{account}/connections/{channel}/authorize")["authorize_url"])
+    typer.echo(change("POST", address("/v1/accounts/{}/connections/{}/authorize", account, channel))["authorize_url"])
     say("open this address and agree; the channel then becomes Active")
 
 
@@ -146,16 +146,16 @@ def connect_blog(
 ) -> None:
     """Connect a blog by its CMS key, checked by a harmless call first (S7)."""
     body: dict[str, Any] = {"cms": cms, "site": site, "user": user, "key": key}
-    show(change("PUT", f"/v1/accounts/{account}/connections/blog", body), output)
+    show(change("PUT", address("/v1/accounts/{}/connections/blog", account), body), output)
 
 
 @connect.command("check")
 def check(connection: str, output: Output = "text") -> None:
     """A harmless call that shows whether the grant still works."""
-    show(change("POST", f"/v1/connections/{connection}/check"), output)
+    show(change("POST", address("/v1/connections/{}/check", connection)), output)
 
 
 @connect.command("drop")
 def drop(connection: str, output: Output = "text") -> None:
     """Disconnect; queued posts are held."""
-    show(change("DELETE", f"/v1/connections/{connection}"), output)
+    show(change("DELETE", address("/v1/connections/{}", connection)), output)

@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from services.commands.client import USAGE, clean, fail, say
+from services.commands.client import USAGE, Output, clean, fail, say
 
 if TYPE_CHECKING:
     from services.chassis.restoring import Done
     from services.chassis.settings import Settings
-
-Output = Annotated[str, typer.Option("--output", help="text or json")]
 
 
 def backup(

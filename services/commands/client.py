@@ -14,12 +14,14 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
+from urllib.parse import quote
 
 import typer
 
 FAILED, USAGE, PARTLY = 1, 2, 3
 WIDTH_MAX = 1000
+Output = Annotated[Literal["text", "json"], typer.Option("--output", help="text or json")]
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -114,6 +116,20 @@ def house() -> House:
     except (OSError, ValueError):
         fail(f"no running house found: {note} is not there. Start one with `make up`, or set DISTRIBUTION_API and _KEY")
     return House(up["page"].rstrip("/"), up["api_key"])
+
+
+def named(name: str) -> str:
+    """A name as somebody typed it; what cannot be one would lead to another address."""
+    if not name.strip():
+        fail("an empty name names nothing; write which one is meant", USAGE)
+    if "/" in name or name in (".", ".."):
+        fail(f"{name} is no name: none has a slash in it or consists of dots", USAGE)
+    return name
+
+
+def address(template: str, *names: str) -> str:
+    """The address of what these names name: each stays one part of it, whatever is in it."""
+    return template.format(*(quote(named(name), safe="") for name in names))
 
 
 def get(path: str, **params: Any) -> Any:

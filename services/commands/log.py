@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.commands.client import FAILED, USAGE, clean, fail, say
+from services.commands.client import FAILED, USAGE, Output, clean, fail, say
 
 if TYPE_CHECKING:
     from services.chassis.chain import Head
     from services.chassis.snapshot import Snapshot
 
 app = typer.Typer(no_args_is_help=True, help="The event log: prove that nobody has changed it.")
-Output = Annotated[str, typer.Option("--output", help="text or json")]
 MEND = (
     "stop the house and put back the last backup that verifies: `distribution restore FILE --replace`; what came after "
     "it is looked up on the channels before anything is sent"

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from services.commands.client import change, fail, get, say, show
+from services.commands.client import Output, address, change, fail, get, named, say, show
 
-Output = Annotated[str, typer.Option("--output", help="text or json")]
 parked = typer.Typer(no_args_is_help=True, help="Messages that could not become a post.")
 views = typer.Typer(no_args_is_help=True, help="Projections: rebuild them, check them.")
 keys = typer.Typer(no_args_is_help=True, help="API keys.")
@@ -24,7 +23,8 @@ def list_parked(output: Output = "text") -> None:
 @parked.command("show")
 def show_parked(message: str, output: Output = "text") -> None:
     """One parked message: the reason and how it begins."""
-    found = [item for item in get("/v1/parked")["items"] if item["id"] == message]
+    wanted = named(message)
+    found = [item for item in get("/v1/parked")["items"] if item["id"] == wanted]
     show(found[0] if found else fail(f"no parked message is called {message}"), output)
 
 
@@ -39,19 +39,19 @@ def redrive(
     asked: dict[str, Any] = {"discard": True} if discard else {}
     if body is not None:
         asked["body"] = body.read_text()
-    show(change("POST", f"/v1/parked/{message}/redrive", asked), output)
+    show(change("POST", address("/v1/parked/{}/redrive", message), asked), output)
 
 
 @views.command()
 def rebuild(name: str, output: Output = "text") -> None:
     """Fold a view from the whole log beside the old one, and swap."""
-    show(change("POST", f"/v1/views/{name}/rebuild"), output)
+    show(change("POST", address("/v1/views/{}/rebuild", name)), output)
 
 
 @views.command()
 def check(name: str, output: Output = "text") -> None:
     """Compare a view with what the log says; a wrong cell is named and the exit code is 1."""
-    body = get(f"/v1/views/{name}/check")
+    body = get(address("/v1/views/{}/check", name))
     show(body, output)
     if not body.get("equal"):
         raise typer.Exit(1)
@@ -72,7 +72,7 @@ def issue(role: str, account: list[str] | None = None, name: str = "", output: O
 @keys.command()
 def revoke(prefix: str, output: Output = "text") -> None:
     """End a key."""
-    show(change("DELETE", f"/v1/keys/{prefix}"), output)
+    show(change("DELETE", address("/v1/keys/{}", prefix)), output)
 
 
 def replay(

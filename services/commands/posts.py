@@ -7,10 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from services.commands.client import FAILED, PARTLY, USAGE, change, fail, get, house, say, show
+from services.commands.client import FAILED, PARTLY, USAGE, Output, address, change, fail, get, house, say, show
 
 app = typer.Typer(no_args_is_help=True, help="The queue: list, explain, move, retry, settle.")
-Output = Annotated[str, typer.Option("--output", help="text or json")]
 SHIFT_HELP = "so much later than the slot each post has now, as in PT1H; earlier with a minus"
 Version = Annotated[str | None, typer.Option("--version", help="only if the post is still at this version")]
 COLUMNS = ("id", "channel", "status", "reason", "scheduled_at", "published_at", "tries", "error")
@@ -53,15 +52,15 @@ def counts(account: str | None = None, channel: str | None = None, output: Outpu
 def show_post(post: str, timeline: bool = False, output: Output = "text") -> None:
     """One post; with --timeline its facts in order."""
     if timeline:
-        show(get(f"/v1/posts/{post}/timeline"), output, ("position", "type", "happened_at", "actor"))
+        show(get(address("/v1/posts/{}/timeline", post)), output, ("position", "type", "happened_at", "actor"))
     else:
-        show(get(f"/v1/posts/{post}"), output)
+        show(get(address("/v1/posts/{}", post)), output)
 
 
 @app.command()
 def why(post: str, output: Output = "text") -> None:
     """How its slot was chosen: the mode, the slots considered, the ones refused (S21)."""
-    show(get(f"/v1/posts/{post}/why"), output)
+    show(get(address("/v1/posts/{}/why", post)), output)
 
 
 @app.command()
@@ -92,7 +91,7 @@ def reschedule(
     if at is not None and len(posts) > 1:
         fail("--at moves one post; use --not-before or --shift for several", USAGE)
     if shift is None and len(posts) == 1:
-        show(change("POST", f"/v1/posts/{posts[0]}/reschedule", given, version), output)
+        show(change("POST", address("/v1/posts/{}/reschedule", posts[0]), given, version), output)
     else:
         _several("reschedule", posts, version, output, given)
 
@@ -108,19 +107,19 @@ def edit(
 ) -> None:
     """Change the content of a post that has no attempt open (S28)."""
     body = {name: value for name, value in (("text", text), ("title", title), ("link", link)) if value is not None}
-    show(change("PATCH", f"/v1/posts/{post}", body, version), output)
+    show(change("PATCH", address("/v1/posts/{}", post), body, version), output)
 
 
 @app.command()
 def approve(post: str, output: Output = "text") -> None:
     """Let a waiting post into the queue (S40)."""
-    show(change("POST", f"/v1/posts/{post}/approve"), output)
+    show(change("POST", address("/v1/posts/{}/approve", post)), output)
 
 
 @app.command()
 def reject(post: str, comment: str, output: Output = "text") -> None:
     """Send a waiting post back to Production with a comment (S41)."""
-    show(change("POST", f"/v1/posts/{post}/reject", {"comment": comment}), output)
+    show(change("POST", address("/v1/posts/{}/reject", post), {"comment": comment}), output)
 
 
 @app.command()
@@ -128,11 +127,9 @@ def settle(
     post: str, verdict: str, post_id: str | None = None, url: str | None = None, output: Output = "text"
 ) -> None:
     """Decide an unknown outcome: `published` with --post-id or --url, or `send_again` (S35)."""
-    body = {"as": verdict, "channel_post_id": post_id, "url": url}
-    show(
-        change("POST", f"/v1/posts/{post}/settle", {name: value for name, value in body.items() if value is not None}),
-        output,
-    )
+    asked = {"as": verdict, "channel_post_id": post_id, "url": url}
+    body = {name: value for name, value in asked.items() if value is not None}
+    show(change("POST", address("/v1/posts/{}/settle", post), body), output)
 
 
 @app.command("import")
@@ -149,12 +146,12 @@ def import_posts(file: Path) -> None:
 @app.command()
 def undo(bulk: str, output: Output = "text") -> None:
     """Restore what a bulk change did to posts that are still unsent."""
-    _bulk(change("POST", f"/v1/bulks/{bulk}/undo"), output)
+    _bulk(change("POST", address("/v1/bulks/{}/undo", bulk)), output)
 
 
 def _each(action: str, posts: list[str], version: str | None, output: str) -> None:
     if len(posts) == 1:
-        show(change("POST", f"/v1/posts/{posts[0]}/{action}", {}, version), output)
+        show(change("POST", address("/v1/posts/{}/{}", posts[0], action), {}, version), output)
     else:
         _several(action, posts, version, output)
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from services.commands.client import fail, say
+from services.commands.client import Output, fail, say
 
 if TYPE_CHECKING:
     from services.chassis.topology import Topology
 
 app = typer.Typer(no_args_is_help=True, help="The streams and consumers on NATS.")
-Output = Annotated[str, typer.Option("--output", help="text or json")]
 T = TypeVar("T")
 
 
