@@ -9,13 +9,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from events import AccountChanged, AccountDocument, ConnectionDropped, ConnectionListed, Fact
+from events.gateway import Caps, Channel
 from services.gateway.principal import Principal
-from services.gateway.problems import Problem, Wrong, invalid, not_found
+from services.gateway.problems import Problem, Wrong, invalid, not_found, refusing
+from services.gateway.times import Span, Whole
 from services.planning.zones import zone_names
 
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+|[^@\s]+@localhost")
@@ -27,6 +29,7 @@ A_MINUTE = timedelta(minutes=1)
 """Times of a week are whole minutes, so what lies between two slots is, too (S14)."""
 TOLERANCE_MIN, TOLERANCE_MAX = timedelta(minutes=1), timedelta(days=7)
 """S20: no alarm rings at the very instant of its slot, so without any tolerance every post would be too late."""
+CAP_MIN, CAP_MAX = 1, 10_000
 TEXT_MAX = 200
 EVERYTHING = "all"
 
@@ -38,6 +41,19 @@ class Account:
 
 
 initial = Account()
+
+
+class TypedCaps(Caps):
+    posts_per_day_max: Annotated[Whole, Field(ge=CAP_MIN, le=CAP_MAX)]
+
+
+class Typed(AccountDocument):
+    """The document as somebody sends it. A number could be seconds or minutes, and yes is no number; what was said
+    before we asked so is still read."""
+
+    caps: dict[Channel, TypedCaps] = {}  # type: ignore[assignment]
+    spacing: dict[Channel, Span] = {}
+    tolerance: Span = timedelta(hours=2)
 
 
 def evolve(state: Account, fact: Fact) -> Account:
@@ -86,11 +102,12 @@ def fresh(version: int, expected: str | None) -> None:
 def document_of(account: str, body: Mapping[str, Any]) -> AccountDocument:
     """A whole document from outside. Its id is the address's; one in the body has to agree."""
     try:
-        document = AccountDocument.model_validate({"id": account, **body})
+        typed = Typed.model_validate({"id": account, **body})
     except ValidationError as error:
         raise invalid(error.errors(include_url=False, include_context=False), drop=0) from None
+    document = AccountDocument.model_validate(typed.model_dump())
     if wrong := list(_wrong(account, document)):
-        raise Problem("invalid", "; ".join(f"{each.field}: {each.detail}" for each in wrong), errors=wrong)
+        raise refusing(wrong)
     return document
 
 

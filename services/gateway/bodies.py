@@ -1,4 +1,4 @@
-"""A request as it is read: JSON that means one thing only, and who asked for what under which key.
+"""A request as it is read: an address and a body that mean one thing only, and who asked for what under which key.
 
 What two parsers could read differently (a name twice, NaN, half a character) is refused before anybody looks at it
 (A25), and so is what is deeper than anything we ask for (A24).
@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Coroutine
+import re
+from collections.abc import Callable, Collection, Coroutine
 from typing import Annotated, Any
 
 import orjson
-from fastapi import Depends, Header, HTTPException, Request
+from fastapi import Depends, Header, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 
 from services.gateway.asking import Asked, Done
 from services.gateway.desk import Asker, Desk
+from services.gateway.problems import NO_SUCH, Problem, Wrong, refusing, unauthenticated
 
 DEPTH_MAX = 32
+TOO_DEEP = f"is nested deeper than {DEPTH_MAX} levels"
+NAME_MAX = 64
+JSON = re.compile(r"application/([^/]+\+)?json")
 
 
 class Body(BaseModel):
@@ -30,26 +36,33 @@ class Body(BaseModel):
 
 
 def read_json(raw: bytes) -> Any:
-    """Raises `json.JSONDecodeError` with what is wrong, for whatever could not be kept and read back the same."""
+    """Says no, with what is wrong and where, to whatever could not be kept and read back the same."""
     try:
         value = json.loads(raw, object_pairs_hook=_once_each, parse_constant=_no_number)
         orjson.dumps(value)
-    except json.JSONDecodeError:
-        raise
+    except json.JSONDecodeError as wrong:
+        what = wrong.msg.removesuffix(" at").removesuffix(" starting")
+        raise _unread(f"is not JSON: at character {wrong.pos + 1}, {what[:1].lower()}{what[1:]}") from None
+    except UnicodeDecodeError:
+        raise _unread("is not JSON: its text has to be UTF-8") from None
     except RecursionError:
-        raise json.JSONDecodeError(f"is nested deeper than {DEPTH_MAX} levels", "", 0) from None
+        raise _unread(TOO_DEEP) from None
     except (ValueError, TypeError) as wrong:
-        raise json.JSONDecodeError(str(wrong), "", 0) from None
+        raise _unread(str(wrong)) from None
     if _deeper(value, DEPTH_MAX):
-        raise json.JSONDecodeError(f"is nested deeper than {DEPTH_MAX} levels", "", 0)
+        raise _unread(TOO_DEEP)
     return value
+
+
+def _unread(detail: str, field: str = "body") -> Problem:
+    return refusing([Wrong(field, detail)])
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"names {next(name for name in names if names.count(name) > 1)[:64]} twice")
+        raise _unread("is there twice; write it once", next(name for name in names if names.count(name) > 1)[:NAME_MAX])
     return found
 
 
@@ -73,26 +86,65 @@ def _deeper(value: Any, levels: int) -> bool:
 
 
 class StrictRequest(Request):
+    """Its JSON is read once, and before anybody who would say less of what is wrong with it."""
+
     async def json(self) -> Any:
-        try:
-            return read_json(await self.body())
-        except json.JSONDecodeError:
-            desk: Desk = self.app.state.desk
-            if await desk.keys.principal_of(self) is None:  # a stranger learns nothing, not even what is misspelt
-                raise HTTPException(401) from None
-            raise
+        if not hasattr(self, "_strict"):
+            self._strict = read_json(await self.body())
+        return self._strict
+
+    async def readable(self) -> None:
+        """A form or plain text is what another site can send without asking (A8)."""
+        if not await self.body():
+            return
+        if not JSON.fullmatch(self.headers.get("content-type", "").partition(";")[0].strip().lower()):
+            raise Problem("unsupported_media_type", "Send the body as JSON, with `Content-Type: application/json`.")
+        await self.json()
 
 
 class Door(APIRoute):
-    """Every route of ours reads its body strictly."""
+    """Every route of ours reads strictly what it is asked; a stranger learns nothing, not even what is misspelt."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
+        handle, names = super().get_route_handler(), query_names(self.dependant)
 
         async def strictly(request: Request) -> Response:
-            return await handle(StrictRequest(request.scope, request.receive))
+            strict = StrictRequest(request.scope, request.receive)
+            try:
+                once_and_known(request, names)
+                if self.body_field:
+                    await strict.readable()
+            except Problem:
+                desk: Desk = request.app.state.desk
+                if await desk.keys.principal_of(request) is None:
+                    raise unauthenticated() from None
+                raise
+            return await handle(strict)
 
         return strictly
+
+
+def query_names(dependant: Dependant) -> set[str]:
+    """What an address of this route may say after its question mark, also where a model stands for several names."""
+    found: set[str] = set()
+    for param in dependant.query_params:
+        kind = param.field_info.annotation
+        fields = kind.model_fields if isinstance(kind, type) and issubclass(kind, BaseModel) else {}
+        found |= {field.alias or name for name, field in fields.items()} or {param.alias}
+    return found.union(*(query_names(each) for each in dependant.dependencies))
+
+
+def once_and_known(request: Request, names: Collection[str] | None = None) -> None:
+    """What would be ignored is refused (A20): a name that means nothing here, and one of two values."""
+    given = [name for name, _ in request.query_params.multi_items()]
+    unknown = [
+        Wrong(name[:NAME_MAX], NO_SUCH) for name in dict.fromkeys(given) if names is not None and name not in names
+    ]
+    twice = [
+        Wrong(name[:NAME_MAX], "is given twice; say it once") for name in dict.fromkeys(given) if given.count(name) > 1
+    ]
+    if wrong := unknown + twice:
+        raise refusing(wrong)
 
 
 async def asked_of(

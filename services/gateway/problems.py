@@ -21,6 +21,7 @@ REGISTRY: Mapping[str, tuple[int, str]] = {
     "method_not_allowed": (405, "Not with this method"),
     "stale": (412, "It has changed since you read it"),
     "too_large": (413, "The body is too large"),
+    "unsupported_media_type": (415, "The body is not sent as JSON"),
     "invalid": (422, "Something in the request is wrong"),
     "key_reused": (422, "This Idempotency-Key was used for another request"),
     "too_many": (422, "More than one request may hold"),
@@ -38,6 +39,7 @@ REGISTRY: Mapping[str, tuple[int, str]] = {
 """Code -> (status, title). A code that a deciding service says and that is not listed is a plain refusal: 409."""
 
 REFUSED = (409, "Refused")
+NO_SUCH = "there is no such field; leave it out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +83,20 @@ def unauthenticated() -> Problem:
 def invalid(errors: Sequence[Any], *, drop: int = 1) -> Problem:
     """Every wrong field by its name, with what it should be."""
     named = [".".join(str(part) for part in each["loc"][drop:] if part != "[key]") for each in errors]
-    wrong = [Wrong(field, said(each)) for field, each in zip(named, errors, strict=True)]
-    return Problem("invalid", "; ".join(f"{each.field or 'body'}: {each.detail}" for each in wrong), errors=wrong)
+    return refusing([Wrong(field or "body", said(each)) for field, each in zip(named, errors, strict=True)])
+
+
+def refusing(wrong: Sequence[Wrong]) -> Problem:
+    """Each of these has to be mended first."""
+    return Problem("invalid", "; ".join(f"{each.field}: {each.detail}" for each in wrong), errors=wrong)
 
 
 def said(error: Any) -> str:
     match error["type"]:
         case "extra_forbidden":
-            return "there is no such field; leave it out"
+            return NO_SUCH
         case "missing":
             return "is missing"
-        case "json_invalid":
-            return str(error["ctx"]["error"])
         case "string_pattern_mismatch" if "[0-5]" in error["msg"]:
             return "write a time as in 09:00"
         case "time_delta_parsing" | "time_delta_type":

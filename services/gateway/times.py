@@ -1,6 +1,7 @@
-"""Times and spans of time in a body: text that means one thing, and within the years that every clock can show.
+"""Times, spans of time and whole numbers in a body: each means one thing, within the years that every clock can show.
 
-A number could be seconds or milliseconds, and a time at the edge of the calendar is none any more in another zone.
+A number could be seconds or milliseconds, `true` could be 1, and a time at the edge of the calendar is none any more
+in another zone.
 """
 
 from __future__ import annotations
@@ -38,6 +39,13 @@ def _span_as_text(given: Any) -> Any:
     raise ValueError(WRITE_A_SPAN)
 
 
+def _no_yes_or_no(given: Any) -> Any:
+    if isinstance(given, bool):
+        raise ValueError("write a whole number")
+    return given
+
+
 Moment = Annotated[AwareDatetime, BeforeValidator(_time_as_text), AfterValidator(shown_by_clocks)]
 """What is typed on the page comes as a `datetime` already."""
 Span = Annotated[timedelta, BeforeValidator(_span_as_text)]
+Whole = Annotated[int, BeforeValidator(_no_yes_or_no)]

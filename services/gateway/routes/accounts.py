@@ -39,7 +39,7 @@ Patch = Annotated[
 ]
 
 
-class Choices(AccountDocument):
+class Choices(account.Typed):
     """The document as it is sent; the address says whose it is."""
 
     id: Name | None = None  # type: ignore[assignment]

@@ -12,6 +12,7 @@ from fastapi.responses import StreamingResponse
 from events import KeyRevoked, Told
 from events.wire import on_the_wire
 from services.chassis.bells import FACTS
+from services.gateway.bodies import Door
 from services.gateway.desk import Asker, Desk, allow
 from services.gateway.principal import Principal
 from services.gateway.reading import wrong
@@ -26,7 +27,7 @@ HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
 def events(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix="/v1", tags=["events"])
+    router = APIRouter(prefix="/v1", tags=["events"], route_class=Door)
 
     @router.get("/events", response_class=StreamingResponse)
     async def feed(

@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
 from services.gateway import reading
+from services.gateway.bodies import once_and_known
 from services.gateway.desk import Desk, allow
 from services.gateway.page import board, sheets
 from services.gateway.page import channels as channels_sheet
@@ -62,6 +63,7 @@ Visitor = Annotated[Principal, Depends(visitor)]
 
 def filters_of(request: Request) -> Filters:
     """A form sends its empty fields along; they filter nothing."""
+    once_and_known(request)
     given = {name: value for name, value in request.query_params.items() if value and name != "cursor"}
     try:
         return Filters.model_validate(given)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
+from pydantic import BeforeValidator
 
 from events import FactRedriven, MessageParked, MessageRedriven, RedriveAsked, Told
 from events.subjects import POST_APPROVED
@@ -24,10 +25,16 @@ BODY_BYTES_MAX = 256_000
 """S2a: more than that would only be parked again."""
 
 
+def _text_or_object(given: Any) -> Any:
+    if isinstance(given, str | dict) or given is None:
+        return given
+    raise ValueError("has to be text, or an object in braces")
+
+
 class Redrive(Body):
     """`body` is a mended message to offer instead, as text or as JSON; `discard` gives it up."""
 
-    body: str | dict[str, Any] | None = None
+    body: Annotated[str | dict[str, Any] | None, BeforeValidator(_text_or_object)] = None
     discard: bool = False
 
 

@@ -5,22 +5,23 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from events.production import Name
 from services.chassis.replay import ReplayStopped, ReplayWrong
 from services.gateway.bodies import Body, Door
 from services.gateway.desk import Asker, Desk, allow, allow_house
 from services.gateway.problems import Problem, Wrong
+from services.gateway.times import Moment, Whole
 
 
 class Wanted(Body):
     """Positions, both included; recorded times from `after` to before `before`; a fact's type or a service's name."""
 
-    since: Annotated[int, Field(alias="from", ge=1)] = 1
-    until: Annotated[int, Field(ge=1)] | None = None
-    after: AwareDatetime | None = None
-    before: AwareDatetime | None = None
+    since: Annotated[Whole, Field(alias="from", ge=1)] = 1
+    until: Annotated[Whole, Field(ge=1)] | None = None
+    after: Moment | None = None
+    before: Moment | None = None
     account: Name | None = None
     type: Annotated[str, StringConstraints(max_length=64)] | None = None
     dry: bool = False
