@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 Role = Literal["owner", "operator", "reviewer", "viewer"]
-Action = Literal["read", "review", "queue", "connect", "configure", "operate", "keys"]
+Action = Literal["read", "comment", "review", "queue", "connect", "configure", "operate", "keys"]
 
 MAY: dict[Role, frozenset[Action]] = {
-    "owner": frozenset({"read", "review", "queue", "connect", "configure", "operate", "keys"}),
-    "operator": frozenset({"read", "queue", "connect", "configure", "operate"}),
-    "reviewer": frozenset({"read", "review"}),
+    "owner": frozenset({"read", "comment", "review", "queue", "connect", "configure", "operate", "keys"}),
+    "operator": frozenset({"read", "comment", "queue", "connect", "configure", "operate"}),
+    "reviewer": frozenset({"read", "comment", "review"}),
     "viewer": frozenset({"read"}),
 }
-"""*queue*: edit, retry, cancel, move, settle. *operate*: parked messages, views, replays, kill switch, clock."""
+"""*review*: approve, reject. *comment*: the thread, which has two sides. *queue*: edit, retry, cancel, move, settle.
+*operate*: parked messages, views, replays, kill switch, clock."""
 
 
 @dataclass(frozen=True, slots=True)

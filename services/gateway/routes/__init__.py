@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from services.gateway.desk import Desk
 from services.gateway.routes.accounts import accounts
+from services.gateway.routes.approvals import approvals
 from services.gateway.routes.asks import asks
 from services.gateway.routes.bulk import bulk
 from services.gateway.routes.callback import callback
@@ -30,8 +31,8 @@ from services.gateway.routes.redrive import redrive
 from services.gateway.routes.replays import replays
 
 ROUTERS: tuple[Callable[[Desk], APIRouter], ...] = (
-    health, docs, login, posts, bulk, asks, learned, accounts, previews, connecting, callback, parked, redrive, replays,
-    keys, house, events, page,
+    health, docs, login, posts, bulk, asks, approvals, learned, accounts, previews, connecting, callback, parked,
+    redrive, replays, keys, house, events, page,
     page_moves, page_accounts, page_actions,
 )  # fmt: skip
 """In this order: where two could answer an address, the first does."""

@@ -17,6 +17,7 @@ from events import (
     ApprovalAsked,
     ApprovalGiven,
     ApprovalLapsed,
+    ApprovalRefused,
     AttemptFailed,
     AttemptStarted,
     AttemptUnclear,
@@ -110,7 +111,16 @@ def _taken_in(document: Document, fact: PostTakenIn, told: Told) -> Document:
 
 
 def _edited(document: Document, fact: PostEdited, told: Told) -> Document:
-    return {"content": _content(fact.content)}
+    """An approved post that says something else waits for its approval again, and has given its slot back (S40)."""
+    changed: Document = {"content": _content(fact.content)}
+    if document["status"] not in ("awaiting_approval", "scheduled") and document["reason"] != "planning":
+        return changed
+    if "approved" not in document:
+        return changed
+    if fact.content_hash in document["approved"]:
+        again = document["status"] == "awaiting_approval"
+        return changed | (_status("pending", "planning") if again else {})
+    return changed | _status("awaiting_approval", **NO_SLOT)
 
 
 def _scheduled(document: Document, fact: PostScheduled, told: Told) -> Document:
@@ -178,7 +188,13 @@ def _approval_asked(document: Document, fact: ApprovalAsked, told: Told) -> Docu
 
 
 def _approval_given(document: Document, fact: ApprovalGiven, told: Told) -> Document:
-    return _status("pending", "planning") if document["status"] == "awaiting_approval" else {}
+    stands = _status("pending", "planning") if document["status"] == "awaiting_approval" else {}
+    return stands | {"approved": [*document.get("approved", ()), fact.content_hash]}
+
+
+def _approval_refused(document: Document, fact: ApprovalRefused, told: Told) -> Document:
+    """The scheduler has yet to return it; nothing else becomes of it."""
+    return _status("rejected") if document["status"] == "awaiting_approval" else {}
 
 
 # What the publisher says.
@@ -261,6 +277,7 @@ CHANGES: Final[dict[type[Fact], Changes]] = {
     ApprovalAsked: _approval_asked,
     ApprovalLapsed: _approval_asked,
     ApprovalGiven: _approval_given,
+    ApprovalRefused: _approval_refused,
     AttemptStarted: _started,
     AttemptFailed: _attempt_failed,
     AttemptUnclear: _unclear,

@@ -20,7 +20,7 @@ from services.gateway.views.queue import table
 from services.gateway.views.view import micros
 
 LIMIT_MAX = 200
-Order = Literal["newest", "turn", "parked"]
+Order = Literal["newest", "turn", "parked", "approvals"]
 
 
 @dataclass(frozen=True, slots=True)
