@@ -7,7 +7,8 @@ processes, and makes commit order position order (D4).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,6 +38,7 @@ from services.chassis.store_sqlite import Asked, encoded
 
 TRIES = 3
 """A connection that broke is replaced so many times before the callers are told that the database is gone."""
+# An internal error is also what a database says that takes nothing for now: an old primary, or one whose disk is full.
 _REFUSED = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.RaiseException, TypeError, ValueError)
 """What is said of values that cannot be kept, and by the triggers over facts."""
 
@@ -48,12 +50,9 @@ class PostgresStore:
         self._url, self._now = url, now
         self._recorder = PostgresRecorder(url)
         self._writer: Connection = connect(url, patience_s=ANSWER_S)
-        try:
+        with _or_closed(self._writer):
             self._recorder.prove(self._writer)
             self._life = life_of(self._writer)
-        except BaseException:
-            self._writer.close()
-            raise
         self._readers = Readers(url)
         self._writing: Grouped[Asked | Claim, Any] = Grouped(self._commit, "log-writer")
         self.on_append: list[Callable[[int], None]] = []
@@ -80,12 +79,12 @@ class PostgresStore:
         for _ in range(TRIES):
             try:
                 return self._write(group)
-            except BROKEN as error:
+            except (*BROKEN, psycopg.InternalError) as error:
                 broken = error
                 self._connect_again()
             except Exception as error:
                 # One caller's rows were such that PostgreSQL refuses them; that caller alone shall hear of it.
-                self._writer.rollback()
+                self._take_back()
                 if len(group) == 1 and isinstance(error, _REFUSED):
                     raise RowsRefused(f"PostgreSQL refuses what was to be written: {error}") from error
                 if len(group) == 1:
@@ -97,11 +96,14 @@ class PostgresStore:
         """Whoever answers at that address now may be another server, with another log or another life of ours (F22)."""
         self._writer.close()
         self._writer = connect(self._url, patience_s=ANSWER_S)
-        try:
+        with _or_closed(self._writer):
             prove_same_life(self._writer, self._life)
-        except BaseException:
-            self._writer.close()
-            raise
+
+    def _take_back(self) -> None:
+        try:
+            self._writer.rollback()
+        except BROKEN:
+            self._connect_again()
 
     def _alone(self, asked: Asked | Claim) -> Any:
         try:
@@ -260,6 +262,19 @@ class PostgresStore:
         self._readers.close()
         self._writer.close()
         self._recorder.datastore.close()
+
+
+@contextmanager
+def _or_closed(db: Connection) -> Iterator[None]:
+    """A connection on which that does not come to its end is of no use; and a database that is away is told as such."""
+    try:
+        yield
+    except psycopg.Error as error:
+        db.close()
+        raise StoreUnreachable(f"the database hangs up: {error}") from error
+    except BaseException:
+        db.close()
+        raise
 
 
 def _stored(asked: Asked, recorded_at: datetime) -> list[StoredEvent]:

@@ -6,16 +6,18 @@ import contextlib
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from events import About, Draft, PostCancelled
 from services.chassis import readers_postgres, store_postgres
 from services.chassis.opening import migrate
-from services.chassis.recorder_postgres import ANSWER_S, connect, conninfo
+from services.chassis.recorder_postgres import ANSWER_S, StoreUnreachable, connect, conninfo
 from services.chassis.store import Append, Say
 from services.chassis.store_postgres import PostgresStore
 
@@ -76,3 +78,45 @@ def test_a_machine_that_vanishes_is_noticed(postgres_address):
     own = conninfo("postgresql://distribution@127.0.0.1/log?keepalives_idle=60")
     assert psycopg.conninfo.conninfo_to_dict(own)["keepalives_idle"] == "60"
     assert socket.TCP_USER_TIMEOUT  # where the system has no such thing, nothing here would look
+
+
+CUT_OFF = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'distribution'"
+
+
+async def test_at_whatever_moment_a_connection_is_cut_the_store_says_that_it_is_away(store, postgres_address):
+    """Whoever appends knows what to do then: wait, and go on. Any other error would end the process."""
+    over = threading.Event()
+
+    def cut_again_and_again() -> None:
+        with psycopg.connect(postgres_address, autocommit=True) as db:
+            while not over.is_set():
+                db.execute(CUT_OFF)
+
+    cutting, away = threading.Thread(target=cut_again_and_again), 0
+    cutting.start()
+    try:
+        for number in range(100):
+            try:
+                await store.append(append_of(f"acme.{number}"))
+                await store.position()
+            except StoreUnreachable:
+                away += 1
+    finally:
+        over.set()
+        cutting.join()
+    assert away
+    await store.append(append_of("acme.afterwards"))
+
+
+async def test_a_database_that_takes_nothing_for_now_is_away_and_comes_back(store, postgres_address):
+    """An old primary, or one whose disk is full."""
+    with psycopg.connect(postgres_address, autocommit=True) as db:
+        name = sql.Identifier(db.info.dbname)
+        db.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))
+        try:
+            db.execute(CUT_OFF)
+            with pytest.raises(StoreUnreachable, match="read-only"):
+                await store.append(append_of("acme.1"))
+        finally:
+            db.execute(sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(name))
+    assert [told.position for told in await store.append(append_of("acme.1"))] == [1]
