@@ -12,6 +12,7 @@ from events.subjects import engagement_stream
 from services.chassis.rows import BUDGET, Put
 from services.chassis.store import Append
 from tests.gateway.examples import THURSDAY, at
+from tests.gateway.telling import slot
 from tests.gateway.test_reading_posts import got
 from tests.gateway.weeks import week as week
 from tests.gateway.weeks import week_owner as week_owner
@@ -97,6 +98,25 @@ async def test_the_coming_week_is_told_with_what_moved_because_a_day_was_full(we
     assert forecast["days"][0]["moved_to"] == {"2026-11-27": 1}
     empty = (await connections(week_owner, "bistro"))["bistro.linkedin"]["forecast"]
     assert empty["sentence"] == "Everything planned for the coming 7 days fits."
+
+
+async def test_a_post_that_went_out_after_midnight_is_told_on_the_day_it_went_out_on(week, week_owner):
+    """Its slot was five to twelve on Thursday; no day was too full for it, so nothing is said to have moved."""
+
+    async def days() -> dict:
+        found = (await connections(week_owner, "acme"))["acme.linkedin"]["forecast"]["days"]
+        return {each["day"]: (each["planned"], each["fit"], each["moved"], each["taken"]) for each in found}
+
+    late = slot(at(26, 22, 55), "Europe/Berlin", 1)
+    await week.teller.take_in("acme.late", "acme.linkedin")
+    await week.teller.schedule("acme.late", "acme.linkedin", late)
+    planned = await days()
+    assert (planned["2026-11-26"], planned["2026-11-27"]) == ((3, 2, 1, 2), (0, 0, 0, 1))
+    due = await week.teller.come_due("acme.late")
+    await week.teller.start("acme.late", due, 1)
+    week.teller.until(at(26, 23, 5))
+    await week.teller.publish("acme.late", due)
+    assert (await days())["2026-11-27"] == (1, 1, 0, 2)
 
 
 async def test_a_connection_that_sends_again_is_no_longer_limited(week, week_owner):

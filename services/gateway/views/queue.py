@@ -6,6 +6,7 @@ A calendar is the same view, asked for a span of time.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, Column, Text
@@ -15,8 +16,9 @@ from events.subjects import name_of
 from services.gateway.views import turns
 from services.gateway.views.meaning import CHANGES
 from services.gateway.views.view import Document, micros, table_of
+from services.planning.zones import date_at, zone_called
 
-shape = 4
+shape = 5
 hears: frozenset[type[Fact]] | None = frozenset(CHANGES)
 initial: Document = {}
 STATUSES: Final = ("awaiting_approval", "pending", "scheduled", "published", "failed", "cancelled", "rejected")
@@ -47,7 +49,8 @@ table = table_of(
 )
 """`at` is the published or else the scheduled instant; `taken_in` never changes, `turn` is the order of the page.
 
-`day` is the slot's own date, `wanted` the first one on which the post could have gone out, had there been room (S18).
+`day` is the date on which it goes out, or went out, in the slot's own zone: midnight can lie in between.
+`wanted` is the first date on which it could have gone out, had there been room (S18); lateness is no lack of room.
 """
 
 
@@ -70,7 +73,7 @@ def evolve(document: Document, told: Told) -> Document:
 
 def columns(document: Document) -> Mapping[str, Any]:
     at = micros(document["published_at"] or document["scheduled_at"])
-    day = document["slot"]["local"][:10] if document["slot"] else None
+    day, wanted = _days(document) if document["slot"] else (None, None)
     return {
         "account": document["account"],
         "channel": document["channel"],
@@ -80,13 +83,16 @@ def columns(document: Document) -> Mapping[str, Any]:
         "reason": document["reason"],
         "at": at,
         "day": day,
-        "wanted": _wanted(document) or day,
+        "wanted": wanted,
         "taken_in": document["taken_in"],
         "turn": turns.turn(document["status"], document["reason"], at, document["taken_in"]),
     }
 
 
-def _wanted(document: Document) -> str | None:
+def _days(document: Document) -> tuple[str, str]:
     """What was looked at first and could not be had is where the post would have gone."""
-    considered = document["why"]["considered"] if document["slot"] and document["why"] else None
-    return considered[0]["local"][:10] if considered else None
+    slot, considered = document["slot"], document["why"]["considered"] if document["why"] else None
+    planned = slot["local"][:10]
+    wanted, out_at = considered[0]["local"][:10] if considered else planned, document["published_at"]
+    day = date_at(datetime.fromisoformat(out_at), zone_called(slot["zone"])).isoformat() if out_at else planned
+    return day, day if wanted == planned else wanted
