@@ -111,15 +111,28 @@ def edit(
 
 
 @app.command()
-def approve(post: str, output: Output = "text") -> None:
-    """Let a waiting post into the queue (S40)."""
-    show(change("POST", address("/v1/posts/{}/approve", post)), output)
+def approvals(account: str | None = None, limit: int = 50, cursor: str | None = None, output: Output = "text") -> None:
+    """What awaits approval, longest waiting first; as JSON each with its thread of comments."""
+    body = get("/v1/approvals", account=account, limit=limit, cursor=cursor)
+    show(body, output, ("id", "channel", "asked_at", "version", "text"))
 
 
 @app.command()
-def reject(post: str, comment: str, output: Output = "text") -> None:
+def approve(post: str, version: Version = None, output: Output = "text") -> None:
+    """Let a waiting post into the queue (S40); with --version only if it is still the one that was read."""
+    show(change("POST", address("/v1/posts/{}/approve", post), version=version), output)
+
+
+@app.command()
+def reject(post: str, comment: str, version: Version = None, output: Output = "text") -> None:
     """Send a waiting post back to Production with a comment (S41)."""
-    show(change("POST", address("/v1/posts/{}/reject", post), {"comment": comment}), output)
+    show(change("POST", address("/v1/posts/{}/reject", post), {"comment": comment}, version), output)
+
+
+@app.command("comment")
+def add_comment(post: str, text: str, output: Output = "text") -> None:
+    """Say something about a post; a rejection sends all that was said along."""
+    show(change("POST", address("/v1/posts/{}/comments", post), {"text": text}), output)
 
 
 @app.command()

@@ -146,11 +146,10 @@ class Doors:
             stream = client.jetstream(timeout=30)
             await asyncio.gather(*(stream.publish("production.post_approved", body) for body in bodies))
 
-    async def feed(self, subject: str = "distribution.>") -> list[dict[str, Any]]:
-        """Everything the feed holds under this subject now, oldest first."""
+    async def feed(self, subject: str = "distribution.>", stream: str = "DISTRIBUTION") -> list[dict[str, Any]]:
+        """Everything the feed holds under this subject now, oldest first; or another stream."""
         async with self.broker() as client:
-            stream = client.jetstream(timeout=30)
-            reading = await stream.subscribe(subject, stream="DISTRIBUTION", ordered_consumer=True)
+            reading = await client.jetstream(timeout=30).subscribe(subject, stream=stream, ordered_consumer=True)
             info = await reading.consumer_info()
             count = (info.num_pending or 0) + (info.delivered.consumer_seq if info.delivered else 0)
             return [json.loads((await reading.next_msg(PATIENCE_S)).data) for _ in range(count)]

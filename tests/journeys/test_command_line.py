@@ -130,6 +130,32 @@ async def test_many_posts_are_moved_and_moved_back(house, doors, tmp_path):
     assert "already_cancelled: " in in_words.out
 
 
+async def test_what_waits_at_the_gate_is_approved_or_returned(house, doors, tmp_path):
+    """S38-S41: the approved one takes a slot, the rejected one goes back to Production with all that was said."""
+    await doors.done("PATCH", "/v1/accounts/demo", {"approval": {"required": True}})
+    await taken_in(house, doors, tmp_path, "good", "bad", channel="linkedin")
+    await doors.done("PATCH", "/v1/accounts/demo", {"approval": {"required": False}})
+    waiting = (await told(house, "posts", "approvals", "--account", "demo"))["items"]
+    assert sorted((each["id"], each["text"]) for each in waiting) == [
+        ("demo.bad", "This is demo.bad."), ("demo.good", "This is demo.good."),
+    ]  # fmt: skip
+    stale = await done(house, "posts", "approve", "demo.good", "--version", "9.0", code=1)
+    assert stale.err.startswith("stale:")
+    await told(house, "posts", "approve", "demo.good", "--version", "1.0")
+    assert (await doors.in_status("demo.good", "scheduled"))["slot"]
+    await done(house, "posts", "comment", "demo.bad", "Is it audited?")
+    assert (await told(house, "posts", "reject", "demo.bad", "Then not."))["status"] == "rejected"
+
+    async def returned():
+        return await doors.feed("production.post_returned", "PRODUCTION")
+
+    (message,) = await until(returned, what="Production hears of it")
+    assert message["subject"] == "demo.bad"
+    assert [each["text"] for each in message["data"]["comments"]] == ["Is it audited?", "Then not."]
+    assert "already_rejected" in (await done(house, "posts", "approve", "demo.bad", code=1)).err
+    assert (await done(house, "posts", "approvals")).out.split("\n")[1:] == [""]
+
+
 async def test_what_is_parked_is_shown_mended_and_redriven(house, doors, tmp_path):
     broken = approved("lost", account="demo", channel="fax")
     await doors.approve(broken)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from services.gateway import reading
+from services.gateway.approval import Gate
 from services.gateway.desk import Desk
 from services.gateway.page.rendering import excerpt, moment
 from services.gateway.principal import Principal
@@ -112,6 +113,14 @@ def actions(document: Document) -> list[Action]:
             return []
 
 
+def words(gate: Gate, by: Principal) -> list[Action]:
+    """What can be said at the gate; the decision is in `approval.py`."""
+    if not gate.awaits:
+        return []
+    reviews = [Action("approve", "Approve", True), Action("reject", "Reject")] if by.may("review") else []
+    return [*reviews, Action("comments", "Comment")] if by.may("comment") else reviews
+
+
 async def post_sheet(desk: Desk, by: Principal, story: str) -> dict[str, Any]:
     document = await reading.document(desk, by, story)
     zone = zones(await known_accounts(desk, by)).get(document["account"], "UTC")
@@ -124,7 +133,10 @@ async def post_sheet(desk: Desk, by: Principal, story: str) -> dict[str, Any]:
         "days": _by_day(await reading.told(desk, story), zone),
         "metrics": await reading.metrics(desk, document) if document["status"] == "published" else None,
         "comments": thread["comments"] if thread else [],
-        "actions": actions(document) if by.may("queue") else [],
+        "actions": [
+            *(words(approvals.gate_of(thread), by) if thread else []),
+            *(actions(document) if by.may("queue") else []),
+        ],
     }
 
 

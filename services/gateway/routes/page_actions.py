@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
@@ -18,6 +19,7 @@ from services.gateway.asking import Asked
 from services.gateway.desk import Desk
 from services.gateway.page.rendering import HEADERS, is_part, said, sheet
 from services.gateway.problems import Problem, invalid, not_found
+from services.gateway.routes.approvals import Comment, Refusal, Sight, approved, commented, rejected
 from services.gateway.routes.asks import Edit, Reason, Settle, cancelled, edited, retried, settled
 from services.gateway.routes.connecting import BlogKey, authorize_url, blog_connected, named
 from services.gateway.routes.page import Id, Sheet, Visitor
@@ -71,11 +73,28 @@ async def _settle(desk: Desk, asked: Asked, id: str, form: Form) -> JSONResponse
     return await settled(desk, asked, id, of(Settle, {"as": form.get("as"), **place}))
 
 
+async def _approve(desk: Desk, asked: Asked, id: str, form: Form) -> JSONResponse:
+    """The version the form was shown with says which content was read."""
+    return await approved(desk, asked, id, Sight())
+
+
+async def _reject(desk: Desk, asked: Asked, id: str, form: Form) -> JSONResponse:
+    return await rejected(desk, asked, id, of(Refusal, {"comment": form.get("comment", "")}))
+
+
+async def _comment(desk: Desk, asked: Asked, id: str, form: Form) -> JSONResponse:
+    """It is about the post, whatever has become of it meanwhile."""
+    return await commented(desk, replace(asked, expected=None), id, of(Comment, {"text": form.get("text", "")}))
+
+
 ACTS: Mapping[str, tuple[Act, str]] = {
     "retry": (_retry, "It is tried again."),
     "cancel": (_cancel, "It is cancelled."),
     "edit": (_edit, "The changes are saved."),
     "settle": (_settle, "It is settled."),
+    "approve": (_approve, "It is approved, and takes the next slot."),
+    "reject": (_reject, "It goes back to Production, with the comments."),
+    "comments": (_comment, "Your comment is in the thread."),
 }
 """What can be asked of a post, and what is said when it is done."""
 ASKED = "Asked; not yet decided. The sheet shows it as soon as it is."
