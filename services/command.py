@@ -160,13 +160,33 @@ def _run(running: Any) -> Any:
     except Exception as error:
         from services.chassis.settings import SettingsWrong
 
-        if not isinstance(error, _named_with_its_mend()):
+        fault = _first_with_a_mend(error)
+        if fault is None:
             raise
-        fail(str(error), USAGE if isinstance(error, SettingsWrong) else FAILED)
+        fail(_said_of(fault), USAGE if isinstance(fault, SettingsWrong) else FAILED)
+
+
+def _first_with_a_mend(error: BaseException) -> BaseException | None:
+    """Of several that broke together the first one that anybody can do something about."""
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for each in error.exceptions if (found := _first_with_a_mend(each))), None)
+    return error if isinstance(error, _named_with_its_mend()) else None
+
+
+def _said_of(fault: BaseException) -> str:
+    from sqlite3 import DatabaseError
+
+    if isinstance(fault, DatabaseError):
+        return (f"the log cannot be read ({fault}): `distribution log verify` says where it is damaged, and "
+                "`distribution restore FILE --replace` puts a backup in its place")  # fmt: skip
+    return str(fault)
 
 
 def _named_with_its_mend() -> tuple[type[Exception], ...]:
     """Faults whose text says what to do. What they come from is only loaded once something has gone wrong."""
+    from sqlite3 import DatabaseError
+
+    from events.upcasts import UnknownShape
     from services.chassis.broker import BrokerFailed
     from services.chassis.processes import ProcessIsOurs
     from services.chassis.settings import SettingsWrong
@@ -178,7 +198,7 @@ def _named_with_its_mend() -> tuple[type[Exception], ...]:
     from services.demo.week import WeekUnreadable
 
     return (StoreError, StoreBroken, SettingsWrong, OSError, BrokerFailed, ProcessIsOurs, TopologyWrong, KeyFileWrong,
-            PlayFailed, WeekUnreadable)  # fmt: skip
+            PlayFailed, WeekUnreadable, DatabaseError, UnknownShape)  # fmt: skip
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from services.chassis.relay import Relay
 from services.chassis.service import Chassis, Part, Service
 from services.chassis.settings import Settings
 from services.chassis.topology import Topology, replicas_for
-from services.chassis.vault import Vault, vault_key
+from services.chassis.vault import opened_vault
 from services.serving import connected, listening, serving
 from services.system import System, holder, hosts, new_id, outside_of
 
@@ -65,7 +65,8 @@ async def _start(
     sandbox = settings.sandbox if settings.sandbox.startswith("http") else None
     egress = Egress(clock, hosts(), sandbox=sandbox, allow=settings.egress_allow)
     stack.push_async_callback(egress.close)
-    vault = Vault(store, vault_key(settings.vault_key_file or settings.data_dir / "vault.key"))
+    key = settings.vault_key_file or settings.data_dir / "vault.key"
+    vault = await opened_vault(store, key, lost=settings.vault_key_lost or name == "scheduler")  # it opens nothing
     system = System(chassis, outside_of(settings, egress, vault))
     relay = Relay(chassis, address)
     parts: list[Part] = [relay, Doorbell(store, address, clock=clock)]
@@ -99,6 +100,7 @@ async def _gateway(
     around.watch_part(THE_FEED, relay)
     around.watch(gateway.service)
     around.watch_views(views)
+    await gateway.prove_seals()
     await stack.enter_async_context(serving(gateway, listener))
     said(f"page and API at {page}")
     return gateway.service

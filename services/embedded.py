@@ -35,7 +35,7 @@ from services.chassis.service import Chassis, Service
 from services.chassis.settings import Settings
 from services.chassis.sparing import StoreBroken
 from services.chassis.topology import Topology
-from services.chassis.vault import Vault, vault_key
+from services.chassis.vault import opened_vault
 from services.demo.welcome import welcome
 from services.gateway.app import Gateway
 from services.gateway.views.fold import Views
@@ -96,7 +96,7 @@ class House:
         await Topology(client).apply()
         self.sandbox = await enter.enter_async_context(self._sandbox())
         await self._tell_the_time()
-        self._wire()
+        await self._wire()
         self._run_all()
         enter.push_async_callback(self._end_all)
         await enter.enter_async_context(serving(self.gateway, listener))
@@ -155,11 +155,12 @@ class House:
         ):
             answer.raise_for_status()
 
-    def _wire(self) -> None:
+    async def _wire(self) -> None:
         settings = self.settings
         egress = Egress(self.clock, hosts(), sandbox=self.sandbox, allow=settings.egress_allow)
         self._stack.push_async_callback(egress.close)
-        vault = Vault(self.store, vault_key(settings.vault_key_file or settings.data_dir / "vault.key"))
+        key = settings.vault_key_file or settings.data_dir / "vault.key"
+        vault = await opened_vault(self.store, key, lost=settings.vault_key_lost)
         system = System(self.chassis, outside_of(settings, egress, vault))
         beside = f"sqlite:///{settings.data_dir.resolve() / 'views.db'}" if settings.embedded else settings.database
         self.views = Views(self.store, beside, clock=self.clock)
@@ -183,6 +184,7 @@ class House:
             around.watch(service)
         around.watch_views(self.views)
         around.watch_part(THE_FEED, self.relay)
+        await self.gateway.prove_seals()
 
     def _public_url(self) -> str:
         return self.settings.public_url or self.page

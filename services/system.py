@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from events.channels import channel_of
 from services.channels.adapter import AdapterModule, Client, Credential, Http
 from services.channels.registry import ADAPTERS
@@ -22,12 +24,14 @@ from services.chassis.egress import Egress
 from services.chassis.service import Chassis, Part, Service
 from services.chassis.settings import SERVICES, Settings, SettingsWrong
 from services.chassis.takeover import holder
-from services.chassis.vault import Vault
+from services.chassis.vault import SealBroken, Vault
 
 if TYPE_CHECKING:
     from services.gateway.app import Gateway
     from services.gateway.views.fold import Views
     from services.scheduler.intake import Intake
+
+log = structlog.get_logger("house")
 
 __all__ = ["SERVICES", "Outside", "System", "clients", "holder", "hosts", "new_id", "outside_of"]
 
@@ -44,7 +48,11 @@ class Outside:
 
     async def open_credential(self, connection: str) -> Credential | None:
         """The newest secret of a connection, opened right before it is used (S9)."""
-        opened = await self.vault.open(connection, channel_of(connection))
+        try:
+            opened = await self.vault.open(connection, channel_of(connection))
+        except SealBroken as broken:
+            log.error("a secret does not open: the gateway disconnects its channel when it starts", error=str(broken))
+            return None
         if opened is None:
             return None
         body = opened.body

@@ -7,6 +7,7 @@ looking on the channels, before it sends anything.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import sqlite3
@@ -111,13 +112,15 @@ def _facts_in(target: Path) -> int:
 
 
 def _set_aside(target: Path) -> str:
-    """The old log in one file beside the new one; what it had not yet moved out of its WAL goes with it."""
-    kept = target.with_name(target.name + ".replaced")
+    """The old log in one file beside the new one, under a name that nothing has: what was kept before stays kept too.
+
+    What it had not yet moved out of its WAL goes with it.
+    """
+    ends = itertools.chain([".replaced"], (f".replaced-{number}" for number in itertools.count(2)))
+    kept = next(path for end in ends if not (path := target.with_name(target.name + end)).exists())
     wal, index = (target.with_name(target.name + end) for end in ("-wal", "-shm"))
     with contextlib.suppress(sqlite3.DatabaseError), closing(sqlite3.connect(target)) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    for old in (kept, kept.with_name(kept.name + "-wal")):
-        old.unlink(missing_ok=True)
     if wal.exists() and wal.stat().st_size:
         wal.rename(kept.with_name(kept.name + "-wal"))
     wal.unlink(missing_ok=True)

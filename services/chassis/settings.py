@@ -34,6 +34,7 @@ class Settings(BaseSettings):
         (), description="private host:port pairs that typed addresses may reach, comma between"
     )
     lanes: Annotated[int, Field(ge=1, le=1024)] = Field(64, description="attempts in flight per channel (D11)")
+    vault_key_lost: bool = Field(False, description="start without the key that sealed the vault")
     vault_key_file: Path | None = Field(None, description="the key that seals the vault; default DATA_DIR/vault.key")
     log_level: str = Field("info", description="debug, info, warning or error")
     clients_file: Path | None = Field(

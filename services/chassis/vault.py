@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import hmac
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, NoReturn, TypeVar
@@ -163,6 +163,26 @@ class Vault:
     async def _rows(self, connection: str, purpose: str) -> Sequence[Row]:
         where = {"connection": connection, "purpose": purpose}
         return await self._store.pick(Pick(VAULT, where, order=("version",)))
+
+
+async def opened_vault(store: Store, path: Path, *, lost: bool = False) -> Vault:
+    """The vault of this house, with its key, which is made where nothing is sealed yet.
+
+    Raises KeyFileWrong where the key opens nothing of what is kept: every channel would wait for ever, and not say why.
+    """
+    marks = {_mark_of(row) for row in await store.pick(Pick(VAULT))}
+    return Vault(store, vault_key(path) if lost or not marks else _sealed_with(marks, path))
+
+
+def _sealed_with(marks: Collection[bytes], path: Path) -> bytes:
+    mend = ("put it back from its own backup or name it with DISTRIBUTION_VAULT_KEY_FILE; if it is lost for good, set "
+            "DISTRIBUTION_VAULT_KEY_LOST=1 and connect every channel again")  # fmt: skip
+    if not path.exists():
+        raise KeyFileWrong(f"the vault's key is not at {path}, and nothing else opens what it sealed: {mend}")
+    key = _kept_key(path)
+    if _mark(key) not in marks:
+        raise KeyFileWrong(f"the key at {path} is not the one that sealed what the vault keeps: {mend}")
+    return key
 
 
 def vault_key(path: Path, random_bytes: Callable[[int], bytes] = os.urandom) -> bytes:

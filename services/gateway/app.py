@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from fastapi import FastAPI
 
@@ -20,6 +21,7 @@ from services.gateway.keys import COOKIE, Keys
 from services.gateway.principal import Role
 from services.gateway.reactions import reactions, rings
 from services.gateway.routes import ROUTERS
+from services.gateway.seals import prove_seals
 from services.gateway.views.fold import Views
 
 
@@ -29,6 +31,8 @@ class Gateway:
     asgi: FastAPI
     views: Views
     keys: Keys
+    prove_seals: Callable[[], Awaitable[None]]
+    """Before the work begins: whoever is connected by a secret that does not open is disconnected."""
 
     async def issue_key(self, *, role: Role, accounts: Sequence[str] | None = None, name: str = "") -> str:
         """From inside the house: the key as it is shown once."""
@@ -71,7 +75,7 @@ def build(
         rings=rings(store, grants, clock=clock, new_id=new_id),
         parts=[views, asking],
     )
-    return Gateway(wired, asgi(desk), views, keys)
+    return Gateway(wired, asgi(desk), views, keys, partial(prove_seals, store, grants, new_id))
 
 
 def asgi(desk: Desk) -> FastAPI:

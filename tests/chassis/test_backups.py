@@ -184,6 +184,11 @@ async def test_a_log_that_is_there_is_only_replaced_when_asked_and_kept_beside(a
     if done.kept:
         with snapshot_of(f"sqlite:///{done.kept}") as kept:
             assert kept.last_position() == done.restored.point + 1
+        again = restore(tmp_path / "a.backup", address, house_time=lambda kept: NOW, replace=True)
+        with snapshot_of(f"sqlite:///{done.kept}") as kept:
+            assert kept.last_position() == done.restored.point + 1, "the first one is still kept"
+        with snapshot_of(f"sqlite:///{again.kept}") as kept:
+            assert kept.last_position() == done.restored.point
 
 
 async def test_a_backup_is_written_over_only_when_asked(address, wall, tmp_path):

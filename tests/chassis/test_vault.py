@@ -16,7 +16,7 @@ import pytest
 
 from services.chassis.rows import VAULT, Pick, Put
 from services.chassis.store import Append
-from services.chassis.vault import DOTS, KeyFileWrong, Opened, SealBroken, Secret, Vault, vault_key
+from services.chassis.vault import DOTS, KeyFileWrong, Opened, SealBroken, Secret, Vault, opened_vault, vault_key
 
 KEY, OTHER_KEY = bytes(32), b"k" * 32
 TOKEN = "the-token-of-acme"
@@ -235,3 +235,22 @@ def test_what_was_opened_refuses_too():
 def test_a_secret_in_a_log_line_is_dots(caplog):
     logging.getLogger("test").warning("opened %s", Secret(TOKEN))
     assert caplog.messages == [f"opened {DOTS}"]
+
+
+async def test_a_key_that_opens_nothing_of_what_is_kept_is_refused_with_the_mend(store, tmp_path):
+    """A new one would be made in silence, and every post would wait for ever."""
+    path, put_aside = tmp_path / "vault.key", tmp_path / "put aside"
+    vault = await opened_vault(store, path)
+    await kept(store, vault.seal("acme.linkedin", "linkedin", 1, BODY))
+    path.rename(put_aside)
+    with pytest.raises(KeyFileWrong, match=r"is not at .* put it back from its own backup"):
+        await opened_vault(store, path)
+    assert not path.exists()
+    vault_key(path)
+    with pytest.raises(KeyFileWrong, match="is not the one that sealed"):
+        await opened_vault(store, path)
+    lost = await opened_vault(store, path, lost=True)
+    with pytest.raises(SealBroken):
+        await lost.open("acme.linkedin", "linkedin")
+    put_aside.rename(path)
+    assert await (await opened_vault(store, path)).open("acme.linkedin", "linkedin")

@@ -261,10 +261,14 @@ async def test_a_house_that_cannot_start_says_what_mends_it_and_leaves_nothing_r
         open_key.data.mkdir()
         (open_key.data / "vault.key").write_text("00" * 32)
         (open_key.data / "vault.key").chmod(0o644)
+        damaged = House(tmp_path / "damaged")
+        damaged.data.mkdir()
+        (damaged.data / "log.db").write_text("this is no log " * 1000)
         async with broker(tmp_path / "other") as other, client_of(other) as client:
             await client.jetstream().add_stream(name="DISTRIBUTION", subjects=["distribution.>"], storage="memory")
             cases = [
                 (open_key, 1, f"run `chmod 600 {open_key.data.resolve() / 'vault.key'}`"),
+                (damaged, 1, "`distribution restore FILE --replace` puts a backup in its place"),
                 (House(tmp_path / "page", port=port), 1, "set DISTRIBUTION_PORT"),
                 (House(tmp_path / "nats", nats_port=port), 1, "Set DISTRIBUTION_NATS_PORT"),
                 (House(tmp_path / "away", nats_url="nats://127.0.0.1:9"), 1, "set DISTRIBUTION_NATS_URL"),
