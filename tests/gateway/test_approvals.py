@@ -120,6 +120,12 @@ async def test_an_edit_of_an_approved_post_awaits_again_and_has_no_slot_meanwhil
     assert await ids(reviewer) == []
 
 
+async def test_its_doors_are_in_the_document_that_describes_the_api(house):
+    paths = (await house.http.get("/openapi.json")).json()["paths"]
+    doors = ("/v1/approvals", *(f"/v1/posts/{{id}}/{word}" for word in ("approve", "reject", "comments")))
+    assert [list(paths[door]) for door in doors] == [["get"], ["post"], ["post"], ["post"]]
+
+
 # Approving.
 
 

@@ -15,8 +15,9 @@ from events import AccountChanged, PostCancelled, PostEdited, Told
 from events.production import Content
 from events.upcasts import UnknownShape
 from services.chassis.bells import BelledStore
-from services.gateway.views import fold, queue, rebuilding
+from services.gateway.views import approvals, fold, queue, rebuilding
 from services.gateway.views.fold import UnknownView, Views
+from services.gateway.views.question import Mark
 from services.gateway.views.view import table_of
 from tests.gateway.lives import MONDAY, lives
 from tests.gateway.telling import Teller
@@ -345,3 +346,16 @@ async def test_waiting_for_a_position_ends_with_its_time(told, opened):
 async def test_a_view_nobody_knows_is_said_to_be_unknown(opened):
     with pytest.raises(UnknownView):
         await opened(None).check("horoscope")
+
+
+async def test_what_awaits_approval_is_paged_the_same_on_every_database(told, opened, url):
+    views = opened(url)
+    await views.catch_up()
+    pages, after = [], None
+    while rows := (await views.rows(approvals.page(None, account=None, after=after, limit=1)))[:1]:
+        pages.append(rows[0].key)
+        after = Mark(rows[0].position, rows[0].key)
+    everything = await views.rows(approvals.page(None, account=None, after=None, limit=200))
+    assert pages == [row.key for row in everything] != []
+    of_acme = await views.rows(approvals.page(["acme", "bistro"], account="acme", after=None, limit=200))
+    assert [row.key for row in of_acme] == [name for name in pages if name.startswith("acme.")]
