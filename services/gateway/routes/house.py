@@ -11,6 +11,7 @@ from pydantic import StringConstraints
 from events import Fact, PublishingPaused, PublishingResumed, draft
 from events.channels import CHANNELS
 from events.envelope import About
+from events.production import Name
 from events.subjects import account_stream, house_stream
 from services.chassis.store import Append, Say
 from services.gateway.asking import Asked, Decided, Done
@@ -24,7 +25,7 @@ EVERYTHING = "all"
 class Reach(Body):
     """`all`, a channel, or an account."""
 
-    scope: Annotated[str, StringConstraints(max_length=64)] = EVERYTHING
+    scope: Name = EVERYTHING
     reason: Annotated[str, StringConstraints(max_length=500)] = ""
 
 
