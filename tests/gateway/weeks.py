@@ -43,9 +43,9 @@ async def week_owner(week):
 
 
 @asynccontextmanager
-async def served() -> AsyncIterator[tuple[str, Week]]:
-    """The week on a free port of loopback, as a browser and any program reach it."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+async def served(port: int = 0) -> AsyncIterator[tuple[str, Week]]:
+    """The week on loopback, on a free port if none is named, as a browser and any program reach it."""
+    with socket.create_server(("127.0.0.1", port)) as listening:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
         async with told(public_url=address) as it:
             config = uvicorn.Config(it.gateway.asgi, log_level="error", lifespan="off", timeout_graceful_shutdown=1)

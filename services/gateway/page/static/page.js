@@ -5,8 +5,8 @@
 window.trustedTypes?.createPolicy("default", { createHTML: (html) => html });
 
 const live = document.getElementById("live");
-const saidFor = 8000, breath = 200;
-let ringing = 0, missed = false, fading = 0, acted = false;
+const saidFor = 8000, breath = 200, againAfter = 2000, againMax = 30000;
+let ringing = 0, missed = false, fading = 0, acted = false, pause = againAfter;
 
 function busy() {
   // Whoever is filling something in is left alone until it is sent or closed.
@@ -66,9 +66,24 @@ document.addEventListener("htmx:after:swap", (event) => {
   if (acted && document.activeElement === document.body) document.getElementById("name")?.focus({ preventScroll: true });
 });
 
-if (live) {
+function listen() {
   const source = new EventSource("/v1/events?live=1");
-  source.onopen = () => { show("live", "live"); ring(); };
-  source.onerror = () => show("not connected, trying again", "lost");
+  source.onopen = () => { pause = againAfter; show("live", "live"); ring(); };
+  source.onerror = () => {
+    show("not connected, trying again", "lost");
+    // A house that is away is asked again by the browser; one that said no ends the feed for good.
+    if (source.readyState !== EventSource.CLOSED) return;
+    setTimeout(again, pause);
+    pause = Math.min(2 * pause, againMax);
+  };
   source.addEventListener("fact", ring);
 }
+
+async function again() {
+  // After a restart nobody is signed in any more; whoever is filling something in is left alone until it is closed.
+  const answer = await fetch("/v1/accounts?limit=1").catch(() => undefined);
+  if (answer?.status === 401 && !busy()) location.assign("/login");
+  else listen();
+}
+
+if (live) listen();
