@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from services.chassis.clock import ScaledClock
 from services.chassis.inbox import Inbox
+from services.chassis.presence import absent
 from services.chassis.quarantine import Remembered, in_quarantine, suspects
 from services.chassis.replay import Nowhere, OnSubject, replay
 from services.chassis.service import Chassis, Service
@@ -31,10 +32,10 @@ class Troubled(Protocol):
 
 
 class Around:
-    """`address` is the broker's: that is where a replay is offered."""
+    """`address` is the broker's: that is where a replay is offered. `scattered`: every service has its own process."""
 
-    def __init__(self, chassis: Chassis, address: str) -> None:
-        self._chassis, self._address = chassis, address
+    def __init__(self, chassis: Chassis, address: str, *, scattered: bool = False) -> None:
+        self._chassis, self._address, self._scattered = chassis, address, scattered
         self._inboxes: dict[str, Inbox] = {}
         self._parts: dict[str, Troubled] = {}
         self._remembered = Remembered(chassis.store)
@@ -63,6 +64,8 @@ class Around:
         if self._views is not None and self._views.stopped:
             missing.append(f"the views wait: {self._views.stopped}")
         missing += [f"{what}: {part.trouble}" for what, part in self._parts.items() if part.trouble]
+        if self._scattered:
+            missing += await absent(self._chassis.store, self._chassis.leases())
         return missing + await self._quarantine() + self._clocks_apart() + self._leaving()
 
     async def _quarantine(self) -> list[str]:

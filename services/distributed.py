@@ -19,6 +19,7 @@ from services.chassis.egress import Egress
 from services.chassis.house_time import LateClock, clock_of, database_clock
 from services.chassis.opening import open_store
 from services.chassis.pauses import search_seldom
+from services.chassis.presence import Presence
 from services.chassis.relay import Relay
 from services.chassis.service import Chassis, Part, Service
 from services.chassis.settings import Settings
@@ -69,7 +70,7 @@ async def _start(
     vault = await opened_vault(store, key, lost=settings.vault_key_lost or name == "scheduler")  # it opens nothing
     system = System(chassis, outside_of(settings, egress, vault))
     relay = Relay(chassis, address)
-    parts: list[Part] = [relay, Doorbell(store, address, clock=clock)]
+    parts: list[Part] = [relay, Doorbell(store, address, clock=clock), Presence(chassis, name)]
     match name:
         case "scheduler":
             from services.scheduler.edge import Edge
@@ -95,7 +96,7 @@ async def _gateway(
     page = f"http://{settings.host}:{listener.getsockname()[1]}"
     views = Views(system.chassis.store, settings.database, clock=system.chassis.clock)
     stack.push_async_callback(views.close)
-    around = Around(system.chassis, str(settings.nats_url))
+    around = Around(system.chassis, str(settings.nats_url), scattered=True)
     gateway = system.gateway(views, public_url=lambda: settings.public_url or page, hooks=around.hooks)
     around.watch_part(THE_FEED, relay)
     around.watch(gateway.service)
