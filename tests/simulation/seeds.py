@@ -48,16 +48,12 @@ SEEDS: dict[str, Seed] = {
     "a relay that stood still offered again what another had offered and what had aged away": Seed(
         124, "nobody_asks_how_far_another_relay_has_come"
     ),
-    "a relay that stood still offered a fact again to a feed that was wiped and had grown back as far": Seed(
-        34230, "the_feed_is_compared_only_after_it_was_offered_more"
-    ),
     "an attempt whose beginning the store did not answer was dropped, and leaving left it without an outcome": Seed(
         3348, "an_attempt_that_began_unheard_is_left_lying"
     ),
 }
 
 FOUND_BY: dict[str, int] = {
-    "the_feed_is_compared_only_after_it_was_offered_more": 34230,
     "the_kill_switch_is_not_looked_at": 3,
     "a_late_send_is_told_to_nobody": 29,
     "the_checkpoint_is_written_in_a_transaction_of_its_own": 14,

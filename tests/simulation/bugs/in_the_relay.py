@@ -47,27 +47,3 @@ def nobody_asks_how_far_another_relay_has_come() -> Iterator[Change]:
             relay.read_end = read_end
 
     yield Change(relay.Relay, "_look", by_heart)
-
-
-@bug
-def the_feed_is_compared_only_after_it_was_offered_more() -> Iterator[Change]:
-    """Wiped meanwhile and grown back to the very sequence, it takes what it has already (F14)."""
-
-    async def relaying(self: Any, client: Any) -> None:
-        js = client.jetstream(timeout=relay.ANSWER_S)
-        await self._look(client, js)
-        compared = self._clock.elapsed()
-        while True:
-            self._bell.clear()
-            try:
-                await self._catch_up(client, js)
-            except relay.SequenceMoved:
-                await self._look(client, js)
-                continue
-            if self._clock.elapsed() - compared >= relay.COMPARE_EVERY_S:
-                await self._compare(client, js)
-                await self._remember()
-                compared = self._clock.elapsed()
-            await self._clock.nap(self._look_every_s, self._bell)
-
-    yield Change(relay.Relay, "_relay", relaying)
