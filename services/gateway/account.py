@@ -30,6 +30,7 @@ A_MINUTE = timedelta(minutes=1)
 TOLERANCE_MIN, TOLERANCE_MAX = timedelta(minutes=1), timedelta(days=7)
 """S20: no alarm rings at the very instant of its slot, so without any tolerance every post would be too late."""
 CAP_MIN, CAP_MAX = 1, 10_000
+"""As the fact has it: many times what any channel takes in a day, and few enough to be planned one by one."""
 TEXT_MAX = 200
 EVERYTHING = "all"
 

@@ -47,7 +47,7 @@ async def posts(desk: Desk, asked: Question, *, cursor: str | None, limit: int) 
 
 
 async def items(desk: Desk, documents: Sequence[Document]) -> list[Document]:
-    around = await desk.views.together(lambda db: showing.surroundings(db, documents))
+    around = await desk.views.together(lambda db: showing.surroundings(db, documents, desk.grants.channels))
     return [showing.item(each, around) for each in documents]
 
 
@@ -71,7 +71,7 @@ async def document(desk: Desk, by: Principal, story: str) -> Document:
 
 
 async def post(desk: Desk, found: Document) -> Document:
-    around = await desk.views.together(lambda db: showing.surroundings(db, [found]))
+    around = await desk.views.together(lambda db: showing.surroundings(db, [found], desk.grants.channels))
     return showing.post(found, around)
 
 

@@ -107,6 +107,20 @@ async def test_what_is_wrong_is_said_and_what_was_typed_stays(browser):
         assert (await send(browser, SAVE, choices=nonsense)).status_code == 422
 
 
+async def test_a_number_is_refused_with_the_numbers_that_are_taken(browser):
+    """As the form asks for them: posts a day, and minutes apart."""
+    for field, typed, said in (
+        ("cap.linkedin", "99999999999999999999", "write a whole number from 1 to 10,000"),
+        ("cap.linkedin", "0", "write a whole number from 1 to 10,000"),
+        ("spacing.linkedin", "1441", "write a whole number from 1 to 1,440"),
+        ("spacing.linkedin", "0", "write a whole number from 1 to 1,440"),
+    ):
+        shown = await send(browser, "/page/accounts/acme/preview", **{field: typed})
+        assert (shown.status_code, f"{field}: {said}" in words(shown.text)) == (422, True), (field, typed)
+    for field, typed in (("cap.linkedin", "10000"), ("spacing.linkedin", "1440")):
+        assert (await send(browser, "/page/accounts/acme/preview", **{field: typed})).status_code == 200, field
+
+
 async def test_only_whoever_may_configure_is_offered_a_change(week, browser):
     await signed_in(week, "viewer", ["bistro"])
     shown = await look(browser, "/accounts/bistro")

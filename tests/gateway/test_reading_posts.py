@@ -8,9 +8,10 @@ import json
 
 import pytest
 
-from events import PostCancelled, PostEdited
+from events import PostCancelled, PostEdited, PostHeld
 from events.production import Content
 from events.subjects import delivery_stream, post_stream
+from services.gateway.views.showing import DISPLAY
 from services.gateway.views.words import day
 from tests.gateway.examples import STATES, THURSDAY
 from tests.gateway.telling import slot
@@ -211,6 +212,24 @@ async def test_what_stands_in_the_way_of_a_post_is_said_before_it_happens(week, 
     assert paused["warning"] == "Publishing is paused for X: an incident."
     await week_owner.ask("POST", "/v1/house/resume", {"scope": "x"})
     assert (await got(week_owner, "/v1/posts/acme.advent-calendar"))["warning"] is None
+
+
+async def test_a_post_for_a_channel_that_cannot_be_connected_yet_does_not_say_that_it_can(week, week_owner):
+    """X can: this house speaks to it."""
+    for channel in ("tiktok", "youtube", "x"):
+        name, story = f"bistro.{channel}", f"bistro.for-{channel}"
+        await week.teller.take_in(story, name)
+        assert (await week_owner.ask("POST", f"/v1/accounts/bistro/connections/{channel}/authorize")).status_code == (
+            200 if channel == "x" else 409
+        )
+        unplanned = (await got(week_owner, f"/v1/posts/{story}"))["warning"]
+        await week.teller.of_post("post", story, PostHeld(connection=name, reason="not_connected"))
+        held = (await got(week_owner, f"/v1/posts/{story}"))["waiting"]["sentence"]
+        if channel == "x":
+            assert "Connect it, and the post is planned." in held
+        else:
+            said = f"no way to speak to {DISPLAY[channel]} yet, so it cannot be connected; the post waits."
+            assert (said in held, said in unplanned) == (True, True)
 
 
 async def test_of_another_account_there_is_no_sign(week):

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from events.channels import channel_of
 from services.gateway import reading
+from services.gateway.account import A_MINUTE, CAP_MAX, CAP_MIN, SPACING_MAX, SPACING_MIN
 from services.gateway.desk import Desk
 from services.gateway.page.rendering import excerpt
 from services.gateway.principal import Principal
@@ -22,6 +23,7 @@ from services.planning.windows import WEEKDAYS
 MOVES_MAX: Final = 50
 MODES: Final = {"best_practice": "Best Practice", "custom": "Custom times", "adaptive": "Adaptive"}
 BENCHMARK: Final = "By the benchmark alone: nothing of its own was learned yet."
+MINUTES: Final = (SPACING_MIN // A_MINUTE, SPACING_MAX // A_MINUTE)
 DURATION: Final[TypeAdapter[timedelta]] = TypeAdapter(timedelta)
 
 
@@ -47,7 +49,7 @@ def fields_of(document: Document, channels: Sequence[str]) -> dict[str, str]:
     for channel in channels:
         cap, spacing = document["caps"].get(channel), document["spacing"].get(channel)
         fields[f"cap.{channel}"] = str(cap["posts_per_day_max"]) if cap else ""
-        fields[f"spacing.{channel}"] = str(DURATION.validate_python(spacing) // timedelta(minutes=1)) if spacing else ""
+        fields[f"spacing.{channel}"] = str(DURATION.validate_python(spacing) // A_MINUTE) if spacing else ""
         for day in WEEKDAYS:
             fields[f"times.{channel}.{day}"] = ", ".join(document["times"].get(channel, {}).get(day, []))
     return fields
@@ -61,9 +63,10 @@ def patch_of(form: Mapping[str, str]) -> dict[str, Any]:
             case ["mode" | "zone" | "keep"]:
                 patch[name] = value.strip()
             case ["cap", channel]:
-                patch["caps"][channel] = {"posts_per_day_max": _number(name, value)} if value.strip() else None
+                cap = _number(name, value, CAP_MIN, CAP_MAX) if value.strip() else None
+                patch["caps"][channel] = {"posts_per_day_max": cap} if cap else None
             case ["spacing", channel]:
-                patch["spacing"][channel] = f"PT{_number(name, value)}M" if value.strip() else None
+                patch["spacing"][channel] = f"PT{_number(name, value, *MINUTES)}M" if value.strip() else None
             case ["times", channel, day] if day in WEEKDAYS:
                 times = [each for each in value.replace(",", " ").split() if each]
                 patch["times"].setdefault(channel, {})[day] = times or None
@@ -72,10 +75,12 @@ def patch_of(form: Mapping[str, str]) -> dict[str, Any]:
     return patch
 
 
-def _number(field: str, text: str) -> int:
-    if not (text.strip().isascii() and text.strip().isdecimal() and len(text.strip()) < 7):
-        raise reading.wrong(field, "write a whole number")
-    return int(text)
+def _number(field: str, text: str, least: int, most: int) -> int:
+    """Said as the form asks for it: there a span of time is typed in minutes."""
+    typed = text.strip()
+    if typed.isascii() and typed.isdecimal() and len(typed) < 7 and least <= int(typed) <= most:
+        return int(typed)
+    raise reading.wrong(field, f"write a whole number from {least} to {most:,}")
 
 
 # What a change would move.

@@ -179,4 +179,5 @@ async def shown(desk: Desk, story: str, position: int) -> dict[str, Any]:
     document = await desk.views.post(story) if await desk.views.reached(position, ANSWER_S) else None
     if document is None:
         return {"id": story}
-    return await desk.views.together(lambda db: showing.post(document, showing.surroundings(db, [document])))
+    spoken = desk.grants.channels
+    return await desk.views.together(lambda db: showing.post(document, showing.surroundings(db, [document], spoken)))

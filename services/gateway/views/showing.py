@@ -6,7 +6,7 @@ somebody looks and never kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -29,20 +29,23 @@ NOT_SENT: Final = frozenset({"awaiting_approval", "pending", "scheduled"})
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The connections of some posts, and where publishing is paused, as of one moment."""
+    """The connections of some posts, where publishing is paused, and which channels this house can speak to."""
 
     connections: Mapping[str, Document] = field(default_factory=dict)
     paused: Mapping[str, Document] = field(default_factory=dict)
+    spoken: Collection[str] = tuple(DISPLAY)
 
 
-def surroundings(db: Connection, documents: Sequence[Document]) -> Surroundings:
+def surroundings(db: Connection, documents: Sequence[Document], spoken: Collection[str]) -> Surroundings:
     names = {document["connection"] for document in documents if document["status"] in NOT_SENT}
     if not names:
         return Surroundings()
     found = db.execute(channels.select_connections(names=sorted(names)))
     switched = [unpacked(row.body) for row in db.execute(select(house.table.c.body))]
     return Surroundings(
-        {row.key: unpacked(row.body) for row in found}, {each["scope"]: each for each in switched if each["paused"]}
+        {row.key: unpacked(row.body) for row in found},
+        {each["scope"]: each for each in switched if each["paused"]},
+        spoken,
     )
 
 
@@ -54,6 +57,8 @@ def version(document: Document) -> str:
 def item(document: Document, around: Surroundings) -> Document:
     """One line of the queue."""
     shown = {name: document[name] for name in ITEM}
+    if document["reason"] == "held" and out_of_reach(document, around):
+        shown["waiting"] = document["waiting"] | {"sentence": no_way(document["channel"])}
     return shown | {"warning": warning(document, around), "version": version(document)}
 
 
@@ -61,6 +66,15 @@ def post(document: Document, around: Surroundings) -> Document:
     """One post whole, with its content."""
     more = {name: document[name] for name in ("not_before", "exactly_at", "taken_in_at", "round")}
     return item(document, around) | document["content"] | more
+
+
+def out_of_reach(document: Document, around: Surroundings) -> bool:
+    """There is nothing to connect: the channel is one that a later release speaks to."""
+    return document["connection"] not in around.connections and document["channel"] not in around.spoken
+
+
+def no_way(channel: str) -> str:
+    return f"This house has no way to speak to {DISPLAY[channel]} yet, so it cannot be connected; the post waits."
 
 
 def warning(document: Document, around: Surroundings) -> str | None:
@@ -71,6 +85,8 @@ def warning(document: Document, around: Surroundings) -> str | None:
         if switched := around.paused.get(scope):
             return pause(switched)
     known, name = around.connections.get(document["connection"]), DISPLAY[document["channel"]]
+    if out_of_reach(document, around):
+        return no_way(document["channel"])
     if known is None:
         return f"{name} is not connected; the post waits until it is."
     at = document["scheduled_at"]
