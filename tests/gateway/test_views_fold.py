@@ -349,6 +349,8 @@ async def test_a_view_nobody_knows_is_said_to_be_unknown(opened):
 
 
 async def test_what_awaits_approval_is_paged_the_same_on_every_database(told, opened, url):
+    for story in ("acme.one", "bistro.one", "acme.two", "other.one"):
+        await told.take_in(story, f"{story.partition('.')[0]}.x", "How it went", approval_required=True)
     views = opened(url)
     await views.catch_up()
     pages, after = [], None
@@ -356,6 +358,6 @@ async def test_what_awaits_approval_is_paged_the_same_on_every_database(told, op
         pages.append(rows[0].key)
         after = Mark(rows[0].position, rows[0].key)
     everything = await views.rows(approvals.page(None, account=None, after=None, limit=200))
-    assert pages == [row.key for row in everything] != []
+    assert pages == [row.key for row in everything] == ["acme.one", "bistro.one", "acme.two", "other.one"]
     of_acme = await views.rows(approvals.page(["acme", "bistro"], account="acme", after=None, limit=200))
     assert [row.key for row in of_acme] == [name for name in pages if name.startswith("acme.")]
