@@ -358,6 +358,7 @@ async def test_what_awaits_approval_is_paged_the_same_on_every_database(told, op
         pages.append(rows[0].key)
         after = Mark(rows[0].position, rows[0].key)
     everything = await views.rows(approvals.page(None, account=None, after=None, limit=200))
-    assert pages == [row.key for row in everything] == ["acme.one", "bistro.one", "acme.two", "other.one"]
+    assert pages == [row.key for row in everything]
+    assert pages[-4:] == ["acme.one", "bistro.one", "acme.two", "other.one"]
     of_acme = await views.rows(approvals.page(["acme", "bistro"], account="acme", after=None, limit=200))
     assert [row.key for row in of_acme] == [name for name in pages if name.startswith("acme.")]

@@ -107,11 +107,12 @@ async def judged_after(change, week, tmp_path, monkeypatch) -> bool:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-async def test_ctrl_c_ends_everything_it_has_started(how, tmp_path, week):
+async def test_ctrl_c_ends_everything_it_has_started(how, tmp_path):
+    """On the second day of the week it brings along, which has days enough left on a busy machine."""
     data = tmp_path / "data"
-    demo = Process(tmp_path, "demo", str(week), data_dir=data)
+    demo = Process(tmp_path, "demo", data_dir=data)
     await demo.start()
-    await demo.until("── Tue 2026-11-24")
+    await demo.until("── Tue")
     records = [read_record(data / "demo" / name) for name in ("sandbox/process.json", "nats/broker.json")]
     assert all(each and record_of(each.pid) == each for each in records)
     assert (data / "up.json").exists()
