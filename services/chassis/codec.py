@@ -62,12 +62,12 @@ def splice(stamp: bytes, encoded: bytes) -> bytes:
 
 def decode(stream: str, version: int, position: int, topic: str, state: bytes) -> Told:
     """What was written, in today's shape; raises UnknownShape for a topic this release does not know."""
-    head, _, fact = bytes(state).partition(_FACT)
-    return Told(stream, version, position, fact_of(topic, fact[:-1]), partial(_said, head))
+    head, fact = _parted(state)
+    return Told(stream, version, position, fact_of(topic, fact), partial(_said, head))
 
 
 def _said(head: bytes) -> Said:
-    said = orjson.loads(head + b"}")
+    said = orjson.loads(head)
     about = About(
         said["story"],
         said["actor"],
@@ -89,8 +89,13 @@ def fact_of(topic: str, data: bytes) -> Fact:
 
 def opened(state: bytes) -> tuple[dict[str, Any], bytes]:
     """What was said about the fact, and the fact's own JSON as it is: no text can hold that key with bare quotes."""
-    about, _, fact = bytes(state).partition(_FACT)
-    return orjson.loads(about + b"}"), fact[:-1]
+    head, fact = _parted(state)
+    return orjson.loads(head), fact
+
+
+def _parted(state: bytes) -> tuple[bytes, bytes]:
+    head, _, fact = bytes(state).partition(_FACT)
+    return head + b"}", fact[:-1]
 
 
 def recorded_at(head: bytes) -> datetime:

@@ -68,13 +68,9 @@ class Seat:
 
     def _moves_for_certain(self, ask: Fact) -> bool:
         """A move that was granted so far always finds a slot, unless it is wanted *exactly at* one (S25)."""
-        match ask:
-            case RescheduleAsked():
-                return self._desk.listed and ask.at is None
-            case UndoAsked() if self._undoes and self._undoes.place:
-                return self._desk.listed and self._undoes.place.wish.exactly_at is None
-            case _:
-                return False
+        back_to_a_slot = isinstance(ask, UndoAsked) and self._undoes is not None and self._undoes.place is not None
+        moves = isinstance(ask, RescheduleAsked) or back_to_a_slot
+        return moves and self._desk.listed and not self.wants_exactly
 
     @property
     def wants_exactly(self) -> bool:

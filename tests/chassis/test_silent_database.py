@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -71,13 +70,12 @@ async def test_an_append_that_nobody_answers_is_written_once_by_another_connecti
     assert (told.position, await store.position()) == (2, 2)
 
 
-def test_a_machine_that_vanishes_is_noticed(postgres_address):
+def test_a_machine_that_vanishes_is_noticed():
     """Nothing closes such a connection; the system itself looks, as soon as it has heard nothing for five seconds."""
     given = psycopg.conninfo.conninfo_to_dict(conninfo("postgresql://distribution@127.0.0.1/log"))
     assert (given["keepalives_idle"], int(str(given["tcp_user_timeout"])) / 1000) == ("5", ANSWER_S / 2)
     own = conninfo("postgresql://distribution@127.0.0.1/log?keepalives_idle=60")
     assert psycopg.conninfo.conninfo_to_dict(own)["keepalives_idle"] == "60"
-    assert socket.TCP_USER_TIMEOUT  # where the system has no such thing, nothing here would look
 
 
 CUT_OFF = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'distribution'"
