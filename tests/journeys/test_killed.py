@@ -113,7 +113,7 @@ async def turn_the_weather(doors: Doors, luck: random.Random) -> None:
 async def while_a_call_is_held(house: House, doors: Doors, log: Logbook, luck: random.Random, kills: Kills) -> None:
     """The object is there, the answer is on its way, and nobody will ever read it (F3)."""
     account, channel = luck.choice(CONNECTIONS)
-    await doors.weather(channel, "slow", account=account, hold_ms=60_000, times=1)
+    await doors.weather(channel, "slow", account=account, hold_ms=60_000, times=1, publishing=True)
 
     async def created_and_open() -> list[Said]:
         there = {plain(post["text"]) for post in await doors.standing(channel)}
@@ -158,17 +158,12 @@ async def restart(house: House, log: Logbook, kills: Kills) -> None:
     kills.born_at, began = log.head, time.monotonic()
     await house.process.start()
     await until(lambda: acted(log, kills.born_at), what="the house acts again")
-    kills.first_action_s.append(time.monotonic() - began - waited_for_a_core(house.process.pid))
+    kills.first_action_s.append(time.monotonic() - began)
     await house.told()
 
 
 def acted(log: Logbook, head: int) -> bool:
     return any(fact.name == "post_due" or fact.service == "publisher" for fact in log.facts(head))
-
-
-def waited_for_a_core(pid: int) -> float:
-    """Seconds in which it could have run and others did: a busy machine is not the house's fault."""
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 
 # The end.

@@ -19,6 +19,7 @@ from tests.soak import (
     promotions,
     restores,
     switch,
+    writers,
 )
 from tests.soak.table import run, show
 
@@ -27,6 +28,7 @@ TRIALS = (
     model,
     crash_points,
     net,
+    writers,
     drains,
     disks,
     power,

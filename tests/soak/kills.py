@@ -35,4 +35,4 @@ async def kills(folder: Path, size: int) -> Sequence[Tried]:
     ]  # fmt: skip
 
 
-ROWS = [Row("kills", kills, 60)]
+ROWS = [Row("kills", kills, 300)]

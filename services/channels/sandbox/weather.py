@@ -46,6 +46,8 @@ class Asked(BaseModel):
     retry_after: int | None = Field(None, ge=0)
     hold_ms: int = Field(1000, ge=0)
     lag: timedelta = LAG
+    publishing: bool = False
+    """Spare whatever makes nothing visible, such as a look-up, though the kind would strike it."""
 
 
 class Weather(BaseModel):
@@ -62,7 +64,7 @@ class Weather(BaseModel):
     def over(self, account: str | None, now: datetime, *, publishes: bool) -> bool:
         """Does it strike this call? Faults of one account spare everyone else."""
         spared = self.asked.account is not None and self.asked.account != account
-        waits = self.asked.kind in ONLY_PUBLISHING and not publishes
+        waits = (self.asked.publishing or self.asked.kind in ONLY_PUBLISHING) and not publishes
         return self.holds(now) and not spared and not waits
 
     def holds(self, now: datetime) -> bool:

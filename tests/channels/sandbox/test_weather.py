@@ -80,6 +80,12 @@ def test_a_slow_answer_is_held_and_otherwise_as_ever(far, channel, client):
     assert (given.status, given.hold_ms) == (200, 250)
 
 
+def test_what_strikes_publishing_alone_spares_a_look_up(far, channel, client):
+    far.weather(channel, "slow", hold_ms=250, times=1, publishing=True)
+    assert client.call("GET", HARMLESS[channel]).hold_ms == 0
+    assert client.post().hold_ms == 250
+
+
 def test_a_refusal_strikes_publishing_alone_and_speaks_with_the_code(far, channel, client):
     far.weather(channel, "refuse", status=403, code="word_of_the_script", times=1)
     assert harmless(client, channel) == 200
