@@ -20,6 +20,7 @@ from services.chassis.chain import head_of, link_row, linked
 from services.chassis.incarnation import NAME, incarnation_in, incarnation_row
 from services.chassis.rows import CHAIN, TABLES
 from services.chassis.rows_sql import SQLITE
+from services.chassis.rows_together import in_lengths
 from services.chassis.store import StoreError
 
 SCHEMA = 2
@@ -119,7 +120,9 @@ class SqliteRecorder(SQLiteApplicationRecorder):
 
     def insert(self, stored: Sequence[Stored], last: int) -> None:
         """The facts that come after position `last`, and their link."""
-        self.writer.executemany(self.insert_events_statement, stored)
+        for some in in_lengths(stored):
+            marks = ", (?,?,?,?)" * (len(some) - 1)
+            self.writer.execute(self.insert_events_statement + marks, [value for line in some for value in line])
         head = head_of(self.writer.execute(LAST_LINK).fetchone())
         link = linked(
             head.hash,

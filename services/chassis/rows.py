@@ -23,7 +23,7 @@ INSTANT: Final = "instant"
 BYTES: Final = "bytes"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Table:
     """`columns` maps a name to its kind, in order; `key` is the primary key; each index is a tuple of columns.
 

@@ -118,6 +118,40 @@ def _put_statement(table: Table, over: bool, dialect: Dialect) -> str:
     return f'INSERT INTO "{table.name}" ({names}) VALUES ({marks}) ON CONFLICT ({key}) {then}'
 
 
+def write_alike(writes: Sequence[Write], dialect: Dialect) -> Statement:
+    """Rows of different keys in one statement: put, dropped by the same columns, or changed in the same ones."""
+    first = writes[0]
+    if len(writes) == 1:
+        return write(first, dialect)
+    statements = [write(each, dialect) for each in writes]
+    packed = [value for _, values in statements for value in values]
+    match first:
+        case Put(table=table):
+            one, then = statements[0][0].split(" ON CONFLICT ")
+            return f"{one}, {_marks(len(table.columns), len(writes) - 1, dialect)} ON CONFLICT {then}", packed
+        case Drop(table=table, where=where):
+            named = [column for column, value in where.items() if value is not None]
+            names = ", ".join(f'"{column}"' for column in named)
+            among = f"({names}) IN (VALUES {_marks(len(named), len(writes), dialect)})"
+            return f'DELETE FROM "{table.name}" WHERE {among}{_and_null(where)}', packed
+        case Change(table=table, where=where, to=to):
+            named = [column for column, value in where.items() if value is not None]
+            given = f"(VALUES {_marks(len(to) + len(named), len(writes), dialect)}) AS given"
+            changes = ", ".join(f'"{column}" = given.column{number}' for number, column in enumerate(to, 1))
+            found = " AND ".join(
+                f'"{column}" = given.column{number}' for number, column in enumerate(named, len(to) + 1)
+            )
+            return f'UPDATE "{table.name}" SET {changes} FROM {given} WHERE {found}{_and_null(where)}', packed
+
+
+def _and_null(where: Mapping[str, Value]) -> str:
+    return "".join(f' AND "{column}" IS NULL' for column, value in where.items() if value is None)
+
+
+def _marks(columns: int, rows: int, dialect: Dialect) -> str:
+    return ", ".join([f"({', '.join([dialect.mark] * columns)})"] * rows)
+
+
 def _condition(pick: Pick, dialect: Dialect) -> Statement:
     table, certain = pick.table, _certain(pick.table)
     condition, values = _equal(table, pick.where, dialect)

@@ -25,6 +25,7 @@ from services.chassis.kept import Kept
 from services.chassis.recorder_sqlite import SqliteRecorder, Stored, locked
 from services.chassis.rows import Claim, Pick, Row
 from services.chassis.rows_sql import SQLITE
+from services.chassis.rows_together import RowsTogether
 from services.chassis.sparing import Ballast, Sparing
 from services.chassis.store import Append, Conflict, FenceLost, RowsRefused, StreamMoved, Topics
 
@@ -125,21 +126,26 @@ class SqliteStore:
     def _commit(self, group: Sequence[Asked | Claim]) -> Sequence[Any]:
         """In the writer's thread; members are answered in order. Whoever asks what SQLite refuses is left out."""
         refused: dict[int, RowsRefused] = {}
+        together = True
         while True:
             left = [number for number in range(len(group)) if number not in refused]
             try:
-                written = iter(self._commit_all([group[number] for number in left]))
+                written = iter(self._commit_all([group[number] for number in left], together=together))
             except Unkeepable as unkeepable:
                 refused[left[unkeepable.number]] = RowsRefused(f"SQLite refuses what was to be written: {unkeepable}")
+            except _REFUSED:
+                if not together:
+                    raise
+                together = False  # each row by itself shows whose it was
             else:
                 return [refused.get(number) or next(written) for number in range(len(group))]
 
-    def _commit_all(self, group: Sequence[Asked | Claim]) -> Sequence[Any]:
+    def _commit_all(self, group: Sequence[Asked | Claim], *, together: bool) -> Sequence[Any]:
         """One transaction for the whole group."""
         db = self._recorder.writer
         db.execute("BEGIN IMMEDIATE")
         try:
-            answers = self._write(group)
+            answers = self._write(group, RowsTogether(db.execute, together=together))
             db.execute("COMMIT")
         except BaseException:
             if db.in_transaction:
@@ -150,7 +156,7 @@ class SqliteStore:
             for asked, answer in zip(group, answers, strict=True)
         ]
 
-    def _write(self, group: Sequence[Asked | Claim]) -> list[Any]:
+    def _write(self, group: Sequence[Asked | Claim], rows: RowsTogether) -> list[Any]:
         seen = self._seen([asked.append for asked in group if isinstance(asked, Asked)])
         stored: list[Stored] = []
         position = self._recorder.last_position()
@@ -160,18 +166,20 @@ class SqliteStore:
         for number, asked in enumerate(group):
             try:
                 if isinstance(asked, Claim):
+                    rows.settle(asked.pick.table)
                     answers.append(self._claim(asked))
                     continue
                 conflict = judge(asked.append, seen)
                 if conflict is not None:
                     answers.append(conflict)
                     continue
-                self._write_rows(asked.append)
+                self._write_rows(asked.append, rows)
             except _REFUSED as error:
                 raise Unkeepable(number, str(error)) from error
             told = self._tell(asked, position, stamp, stored)
             position += len(told)
             answers.append(told)
+        rows.settle_all()
         if stored:
             self._recorder.insert(stored, position - len(stored))
         return answers
@@ -202,11 +210,11 @@ class SqliteStore:
                 told.append(codec.tell(draft, say.stream, version, position, self._recorded_at))
         return told
 
-    def _write_rows(self, append: Append) -> None:
+    def _write_rows(self, append: Append, rows: RowsTogether) -> None:
         if append.read:
-            self._recorder.writer.execute(*rows_sql.write(checkpoint_row(append.read, self._life), SQLITE))
+            rows.add(checkpoint_row(append.read, self._life))
         for write in append.rows:
-            self._recorder.writer.execute(*rows_sql.write(write, SQLITE))
+            rows.add(write)
 
     def _claim(self, claim: Claim) -> list[Row]:
         found = self._recorder.writer.execute(*rows_sql.claim(claim, SQLITE)).fetchall()

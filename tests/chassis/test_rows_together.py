@@ -1,0 +1,81 @@
+"""What a transaction writes together is what its writes would have left one after the other."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.chassis import rows_sql
+from services.chassis.rows import LINE, TEXT, WHOLE, Change, Drop, Put, Table, Write
+from services.chassis.rows_sql import SQLITE
+from services.chassis.rows_together import RowsTogether, in_lengths
+
+SHELF = Table("shelf", {"room": TEXT, "place": WHOLE, "book": TEXT, "lent": WHOLE}, key=("room", "place"))
+ROOMS, PLACES = st.sampled_from(["hall", "attic"]), st.integers(0, 2)
+BOOKS, LENT = st.sampled_from(["Emma", "Ulysses", None]), st.sampled_from([0, 1, None])
+KEY = st.fixed_dictionaries({"room": ROOMS, "place": PLACES})
+FIELDS = {"book": BOOKS, "lent": LENT}
+WHERE = st.one_of(
+    st.fixed_dictionaries({"room": ROOMS, "place": PLACES}, optional=FIELDS),
+    st.fixed_dictionaries({}, optional={"room": ROOMS, **FIELDS}),
+)
+WRITES: st.SearchStrategy[Write] = st.one_of(
+    st.builds(lambda key, more, over: Put(SHELF, {**key, **more}, over), KEY, st.fixed_dictionaries(FIELDS),
+              st.booleans()),
+    st.builds(lambda where: Drop(SHELF, where), WHERE),
+    st.builds(lambda where, to: Change(SHELF, where, to), WHERE,
+              st.fixed_dictionaries({}, optional=FIELDS).filter(bool)),
+)  # fmt: skip
+
+
+def left_by(writes: Sequence[Write], *, together: bool) -> tuple[list[tuple[object, ...]], int]:
+    """The rows there are afterwards, and how many statements it took."""
+    db, said = sqlite3.connect(":memory:"), []
+    for table in (SHELF, LINE):
+        for statement in rows_sql.create(table, SQLITE):
+            db.execute(statement)
+    rows = RowsTogether(lambda sql, values: said.append(sql) or db.execute(sql, values), together=together)
+    for write in writes:
+        rows.add(write)
+    rows.settle_all()
+    return db.execute("SELECT * FROM shelf ORDER BY room, place").fetchall(), len(said)
+
+
+@given(st.lists(WRITES, max_size=30))
+def test_together_leaves_what_one_after_the_other_leaves(writes):
+    assert left_by(writes, together=True)[0] == left_by(writes, together=False)[0]
+
+
+def test_a_hundred_rows_are_a_few_statements():
+    puts: list[Write] = [Put(SHELF, {"room": "hall", "place": place}) for place in range(100)]
+    drops: list[Write] = [Drop(SHELF, {"room": "hall", "place": place, "book": None}) for place in range(50)]
+    changes: list[Write] = [Change(SHELF, {"room": "hall", "place": place}, {"lent": 1}) for place in range(50, 100)]
+    rows, statements = left_by([*puts, *drops, *changes], together=True)
+    assert len(rows) == 50
+    assert {row[3] for row in rows} == {1}
+    assert statements < 30
+
+
+def test_of_many_writes_to_one_row_the_last_stands_alone():
+    seen: list[Write] = [Put(SHELF, {"room": "hall", "place": 1, "lent": number}) for number in range(40)]
+    assert left_by(seen, together=True) == ([("hall", 1, None, 39)], 1)
+
+
+def test_a_table_is_settled_by_itself():
+    said: list[str] = []
+    rows = RowsTogether(lambda sql, values: said.append(sql))
+    rows.add(Put(SHELF, {"room": "hall", "place": 1}))
+    rows.add(Put(LINE, {"connection": "acme.x"}))
+    rows.settle(LINE)
+    assert [sql.split('"')[1] for sql in said] == ["line"]
+    rows.settle_all()
+    assert [sql.split('"')[1] for sql in said] == ["line", "shelf"]
+
+
+@given(st.integers(0, 1000))
+def test_every_thing_is_in_one_piece(count):
+    things = list(range(count))
+    assert [thing for piece in in_lengths(things) for thing in piece] == things
