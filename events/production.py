@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
 from events.envelope import Frozen
 
@@ -13,13 +14,29 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")]
 """An account's or a post's own name (S1)."""
 ConnectionName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}\.[a-z]{1,16}(\.[a-z0-9-]{1,64})?$")]
 """`<account>.<channel>`, a further one `<account>.<channel>.<label>`."""
+Address = Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=2048)]
+"""A web address as a fact keeps it."""
+
+
+def _of_a_host(address: str) -> str:
+    try:
+        host, _ = urlsplit(address).hostname, urlsplit(address).port
+    except ValueError as wrong:
+        raise ValueError(f"it is no web address ({wrong}); write it as in https://acme.example/story") from wrong
+    if not host:
+        raise ValueError("it names no host; write it as in https://acme.example/story")
+    return address
+
+
+GivenAddress = Annotated[Address, AfterValidator(_of_a_host)]
+"""As somebody gives it at a door: one that nobody could follow, nor put a parameter on, is refused there (S34)."""
 
 
 class Media(Frozen):
     """One image or video, by a public address."""
 
     kind: Literal["image", "video"]
-    url: Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=2048)]
+    url: Address
     alt: Annotated[str, StringConstraints(max_length=4086)] | None = None
 
 
@@ -28,7 +45,7 @@ class Content(Frozen):
 
     text: str
     title: str | None = None
-    link: Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=2048)] | None = None
+    link: Address | None = None
     media: tuple[Media, ...] = ()
 
 
@@ -43,7 +60,7 @@ class PostApproved(Frozen):
     campaign: Annotated[str, StringConstraints(max_length=128)] | None = None
     title: str | None = None
     text: str
-    link: Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=2048)] | None = None
+    link: GivenAddress | None = None
     media: Annotated[tuple[Media, ...], Field(max_length=35)] = ()
     not_before: AwareDatetime | None = None
     exactly_at: AwareDatetime | None = None

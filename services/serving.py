@@ -8,10 +8,12 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
+import h11
 import nats
 import nats.errors
 import uvicorn
 from nats.aio.client import Client as Nats
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from services.chassis.broker import BrokerFailed
 
@@ -70,6 +72,41 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
+class Hurrying(H11Protocol):
+    """A connection is given `within_s` to say its first request whole, and each later one from its first byte on.
+
+    Whoever says nothing, or drop by drop, holds a place that others need (A24). Answers may take as long as they take.
+    """
+
+    within_s = 10.0
+    _over: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._over = self.loop.call_later(self.within_s, transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
+            self._in_time()
+        elif self._over is None:
+            self._over = self.loop.call_later(self.within_s, self.transport.abort)
+
+    def on_response_complete(self) -> None:
+        """What is left of a body after its answer is not waited for."""
+        self._in_time()
+        super().on_response_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._in_time()
+        super().connection_lost(exc)
+
+    def _in_time(self) -> None:
+        if self._over is not None:
+            self._over.cancel()
+            self._over = None
+
+
 class Server(uvicorn.Server):
     """Signals are the house's own business; `answers` is set once it does."""
 
@@ -89,7 +126,7 @@ class Server(uvicorn.Server):
 @contextlib.asynccontextmanager
 async def serving(gateway: Gateway, listener: socket.socket) -> AsyncIterator[None]:
     config = uvicorn.Config(gateway.asgi, lifespan="off", log_config=None, access_log=False, server_header=False,
-                            timeout_graceful_shutdown=2)  # fmt: skip
+                            timeout_graceful_shutdown=2, http=Hurrying)  # fmt: skip
     server = Server(config)
     running = asyncio.create_task(server.serve([listener]), name="page")
     try:

@@ -184,7 +184,7 @@ def _told(error: Any) -> str:
         case "string_pattern_mismatch":
             return f"{field} is {_shown(error['input'])}; it must look like {error['msg'].split(' ', 5)[-1]}"
         case _:
-            said = str(error["msg"])
+            said = str(error["msg"]).removeprefix("Value error, ")
             return f"{field} is {_shown(error['input'])}: {said[:1].lower()}{said[1:]}"
 
 

@@ -137,6 +137,12 @@ def test_a_missing_field_of_the_envelope_is_named():
         ({"text": ["a"]}, "data.text is"),
         ({"link": "javascript:alert(1)"}, "data.link is"),
         ({"link": "https://" + "x" * 2100}, "data.link is"),
+        (
+            {"link": "http://[::1"},
+            'data.link is "http://[::1": it is no web address (Invalid IPv6 URL); write it as in',
+        ),
+        ({"link": "https://acme.example:99999/"}, "it is no web address (Port out of range"),
+        ({"link": "https:///stories"}, "it names no host; write it as in https://acme.example/story"),
         ({"media": [{"kind": "audio", "url": "https://acme.example/a.mp3"}]}, "data.media.0.kind is"),
         ({"media": [{"kind": "image"}]}, "data.media.0.url is missing; add it"),
         ({"campaign": "x" * 129}, "data.campaign is"),

@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints
 from events import CancelAsked, EditAsked, PostEdited, PostTakenIn, RescheduleAsked, RetryAsked, SettleAsked
 from events.channels import account_of, channel_of
 from events.envelope import Fact
-from events.production import Content, Media
+from events.production import Content, GivenAddress, Media
 from events.subjects import delivery_stream, post_stream
 from services.gateway.answers import ANSWER_S
 from services.gateway.asking import Asked, Wish, of_the_post
@@ -21,15 +21,13 @@ from services.gateway.problems import Problem, Wrong, not_found
 from services.gateway.times import Moment
 from services.gateway.views import showing
 
-Web = Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=2048)]
-
 
 class Edit(Body):
     """What is named is changed; null takes a title or a link away."""
 
     text: str | None = None
     title: str | None = None
-    link: Web | None = None
+    link: GivenAddress | None = None
     media: Annotated[tuple[Media, ...], Field(max_length=35)] = ()
 
 
@@ -47,7 +45,7 @@ class Move(Body):
 class Settle(Body):
     verdict: Annotated[Literal["published", "send_again"], Field(alias="as")]
     channel_post_id: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
-    url: Web | None = None
+    url: GivenAddress | None = None
 
 
 def asks(desk: Desk) -> APIRouter:

@@ -1,0 +1,100 @@
+"""A connection that says nothing, or says it drop by drop, holds a place that others need (A24)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+import uvicorn
+
+from services.serving import Hurrying, Server, listening
+
+AT_ONCE_S, ANY_S = 0.05, 20.0
+WHOLE = b"POST /read HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nok"
+
+
+class Page:
+    """Reads the body and answers with it; at /slow only when it is told to."""
+
+    def __init__(self) -> None:
+        self.answer, self.asked = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, scope, receive, send) -> None:
+        self.asked.set()
+        body, more = b"", True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body, more = body + message.get("body", b""), message.get("more_body", False)
+        if scope["path"] == "/slow":
+            await self.answer.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": body})
+
+
+@contextlib.asynccontextmanager
+async def served(page: Page, within_s: float) -> AsyncIterator[int]:
+    class Soon(Hurrying):
+        pass
+
+    Soon.within_s = within_s
+    with listening("127.0.0.1", 0) as listener:
+        server = Server(uvicorn.Config(page, lifespan="off", log_config=None, access_log=False, http=Soon))
+        running = asyncio.create_task(server.serve([listener]))
+        await server.answers.wait()
+        yield listener.getsockname()[1]
+        server.should_exit = True
+        page.answer.set()
+        await running
+
+
+async def hung_up(reader: asyncio.StreamReader) -> bytes:
+    """What was answered until the far side hung up."""
+    answered = b""
+    async with asyncio.timeout(ANY_S):
+        with contextlib.suppress(ConnectionResetError):
+            while some := await reader.read(1000):
+                answered += some
+    return answered
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"GET / HT", WHOLE[:-40], WHOLE[:-1], WHOLE + WHOLE[:20]],
+    ids=["nothing", "half a line", "half its headers", "half its body", "one request and half of another"],
+)
+async def test_who_does_not_come_to_the_point_is_hung_up_on(said):
+    async with served(Page(), AT_ONCE_S) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(said)
+        answered = await hung_up(reader)
+        assert answered.count(b"200 OK") == said.count(b"ok")
+        writer.close()
+
+
+async def test_an_answer_may_take_as_long_as_it_takes():
+    page = Page()
+    async with served(page, AT_ONCE_S) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(WHOLE.replace(b"/read", b"/slow"))
+        await page.asked.wait()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(4 * AT_ONCE_S):
+                await reader.read(1)
+        page.answer.set()
+        assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200 OK")
+        writer.close()
+
+
+async def test_a_connection_is_used_again():
+    async with served(Page(), ANY_S) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(3):
+            writer.write(WHOLE[:30])
+            await writer.drain()
+            writer.write(WHOLE[30:])
+            assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200 OK")
+        writer.close()
