@@ -17,6 +17,7 @@ from services.chassis.doorbell import Doorbell
 from services.chassis.drain import Drain
 from services.chassis.egress import Egress
 from services.chassis.house_time import LateClock, clock_of, database_clock
+from services.chassis.incarnation import origin_of
 from services.chassis.opening import open_store
 from services.chassis.pauses import search_seldom
 from services.chassis.presence import Presence
@@ -75,7 +76,9 @@ async def _start(
         case "scheduler":
             from services.scheduler.edge import Edge
 
-            service = system.scheduler(lambda intake: Edge(address, intake, clock=clock, drain=drain))
+            service = system.scheduler(
+                lambda intake: Edge(address, intake, clock=clock, drain=drain, origin=lambda: origin_of(store))
+            )
         case "publisher":
             service = system.publisher(settings.lanes)
         case "collector":

@@ -27,6 +27,7 @@ from services.chassis.clock import Clock
 from services.chassis.drain import Drain
 from services.chassis.egress import Egress
 from services.chassis.house_time import LateClock, clock_of, database_clock
+from services.chassis.incarnation import origin_of
 from services.chassis.leases import void_earlier_lives
 from services.chassis.opening import open_store
 from services.chassis.pauses import search_seldom
@@ -169,7 +170,7 @@ class House:
         around = Around(self.chassis, self.nats)
 
         def edge(intake: Any) -> Edge:
-            made = Edge(self.nats, intake, clock=self.clock, drain=self.drain)
+            made = Edge(self.nats, intake, clock=self.clock, drain=self.drain, origin=lambda: origin_of(self.store))
             around.watch_part(PRODUCTION, made)
             return made
 

@@ -34,6 +34,12 @@ async def incarnation_of(store: Store) -> str:
     return incarnation_in(str(rows[0]["body"])) if rows else ""
 
 
+async def origin_of(store: Store) -> str | None:
+    """The id of its first fact, by which a log is known through all its lives; None before anything was said."""
+    first = await store.lines(0, 1)
+    return codec.id_of(first[0].state) if first else None
+
+
 def checkpoint_row(read: Read, life: str) -> Put:
     return Put(CHECKPOINT, {"service": read.service, "position": read.position, "fact": read.fact, "incarnation": life})
 

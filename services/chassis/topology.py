@@ -27,6 +27,8 @@ ACK_WAIT_S = 30.0
 ACK_PENDING_MAX = 1024
 """More than one batch: a fetch of more than may be pending waits out its whole time (D12)."""
 DAY_S, MB = 86_400.0, 2**20
+OWNER = "distribution-log"
+"""In the consumer's metadata: the first fact of the log that Production's messages are taken into."""
 RETURNED_LIVES_S = 30 * DAY_S
 _INVALID_CONFIG = 10052
 
@@ -108,6 +110,33 @@ class Topology:
     async def ensure(self) -> Sequence[str]:
         """Make what is missing, and leave alone what an operator has set otherwise."""
         return await self._make(changing=False)
+
+    async def claim(self, log: str | None, there: ConsumerConfig | None = None) -> None:
+        """Production's messages go to one house: of two that read them, each would lose what the other got (S1).
+
+        A house that has said nothing yet (`log` None) takes them where nobody does.
+        """
+        there = there or await self._consumer(PRODUCTION, SCHEDULER)
+        named = (there.metadata or {}).get(OWNER) if there else None
+        if there is None or named == log:
+            return
+        if named:
+            raise TopologyWrong(
+                f"{PRODUCTION} is read by another house, whose log begins with fact {named}"
+                f"{f', and not with {log} as ours' if log else ''}: give this one a NATS account or server of its own "
+                "(DISTRIBUTION_NATS_URL); if the other is gone for good, run `distribution topology apply --take-over`"
+            )
+        await self._js.add_consumer(PRODUCTION, there.evolve(metadata={**(there.metadata or {}), OWNER: log}))
+
+    async def release(self) -> Sequence[str]:
+        """Whatever house asks next reads Production's messages; what was done, in words."""
+        there = await self._consumer(PRODUCTION, SCHEDULER)
+        named = (there.metadata or {}).get(OWNER) if there else None
+        if there is None or not named:
+            return []
+        kept = {name: value for name, value in (there.metadata or {}).items() if name != OWNER}
+        await self._js.add_consumer(PRODUCTION, there.evolve(metadata=kept))
+        return [f"took {PRODUCTION} from the house whose log begins with fact {named}"]
 
     async def _make(self, *, changing: bool) -> list[str]:
         done: list[str] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -32,9 +32,18 @@ def diff(output: Output = "text") -> None:
 
 
 @app.command()
-def apply(output: Output = "text") -> None:
+def apply(
+    output: Output = "text",
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Let the house that asks next read Production's messages.")
+    ] = False,
+) -> None:
     """Make it as it must be; doing so again does nothing."""
-    done = list(_over(lambda topology: topology.apply()))
+
+    async def applied(topology: Topology) -> list[str]:
+        return [*await topology.apply(), *(await topology.release() if take_over else ())]
+
+    done = _over(applied)
     if output == "json":
         typer.echo(json.dumps(done, indent=1))
     for each in done if output == "text" else ():

@@ -22,7 +22,7 @@ from faststream.nats.message import NatsBatchMessage
 from faststream.nats.subscriber.usecases import BatchPullStreamSubscriber
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
-from nats.js.api import ConsumerInfo
+from nats.js.api import ConsumerConfig, ConsumerInfo
 from nats.js.errors import NotFoundError
 
 from events.subjects import POST_APPROVED, PRODUCTION
@@ -50,11 +50,28 @@ class Takes(Protocol):
     async def take(self, arrived: Sequence[Arrived]) -> None: ...
 
 
-class Edge:
-    """A `Part`. `trouble` says why nothing is taken in, or None: readiness asks it."""
+async def _nothing_said() -> None:
+    """The origin of a log in which nothing stands."""
 
-    def __init__(self, address: str, intake: Takes, *, clock: Clock, drain: Drain | None = None) -> None:
+
+class Edge:
+    """A `Part`. `trouble` says why nothing is taken in, or None: readiness asks it.
+
+    `origin` tells which log the messages are taken into, so that no other house gets a part of them.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        intake: Takes,
+        *,
+        clock: Clock,
+        drain: Drain | None = None,
+        origin: Callable[[], Awaitable[str | None]] = _nothing_said,
+    ) -> None:
         self._address, self._intake, self._clock, self._drain = address, intake, clock, drain or Drain()
+        self._origin = origin
+        self._log: str | None = None
         self._js: JetStreamContext | None = None
         self._pull: Pull | None = None
         self._asking, self._asked_at = asyncio.Lock(), -ASK_GAP_S
@@ -97,14 +114,16 @@ class Edge:
         client = await broker.connect()
         try:
             js = client.jetstream(timeout=ANSWER_S)
-            await Topology(client, replicas=replicas_for(self._address)).ensure()
+            topology = Topology(client, replicas=replicas_for(self._address))
+            await topology.ensure()
+            await self._claim(topology)
             await self._hand_back(js)
             self._pull = pull = Pull(client, PRODUCTION, SCHEDULER, batch=BATCH)
             await pull.start()
             await broker.start()
             subscriber.subscription = cast(Any, pull)
             self._js = js
-            await while_open(client, lost, self._watch(js, pull))
+            await while_open(client, lost, self._watch(js, pull, topology))
         finally:
             self._js = None
             with contextlib.suppress(nats.errors.Error):
@@ -118,11 +137,16 @@ class Edge:
             await js.reset_consumer(PRODUCTION, SCHEDULER)
             log.info("what an earlier life had fetched is delivered again", messages=info.num_ack_pending)
 
-    async def _watch(self, js: JetStreamContext, pull: Pull) -> None:
+    async def _claim(self, topology: Topology, there: ConsumerConfig | None = None) -> None:
+        self._log = self._log or await self._origin()
+        await topology.claim(self._log, there)
+
+    async def _watch(self, js: JetStreamContext, pull: Pull, topology: Topology) -> None:
         """A deleted consumer answers no ping and raises no fault: it must be asked for (D12)."""
         cleared = 0
         while True:
             info = await js.consumer_info(PRODUCTION, SCHEDULER)
+            await self._claim(topology, info.config)
             cleared = await self._clear_away(js, info, cleared)
             if self.trouble is not None:
                 log.info("Production's messages are taken in")

@@ -34,8 +34,11 @@ class Door:
 
 
 @contextlib.asynccontextmanager
-async def edging(address: str, door) -> AsyncIterator[Edge]:
-    edge = Edge(address, door, clock=RealClock())
+async def edging(address: str, door, *, log: str | None = None) -> AsyncIterator[Edge]:
+    async def origin() -> str | None:
+        return log
+
+    edge = Edge(address, door, clock=RealClock(), origin=origin)
     running = asyncio.create_task(edge.run())
     try:
         yield edge

@@ -14,7 +14,7 @@ from events import PostTakenIn
 from events.subjects import POST_APPROVED, POST_RETURNED, PRODUCTION
 from services.chassis.pull import OPEN_S
 from services.chassis.store import StoreError
-from services.chassis.topology import SCHEDULER
+from services.chassis.topology import OWNER, SCHEDULER, Topology
 from services.scheduler import edge as edges
 from tests.messaging.door import Door, edging, idle, working
 from tests.scheduler.house import House, message
@@ -52,6 +52,35 @@ async def test_messages_are_taken_in_and_then_acknowledged(nats, js, door):
         await idle(edge)
         await cleared_away(js)
     assert sorted(map(int, door.taken)) == list(range(600))
+
+
+async def test_a_second_house_on_the_same_broker_takes_nothing_and_says_whose_messages_they_are(nats, js, client, door):
+    second = Door()
+    async with edging(nats.url, door, log="ours") as edge:
+        await working(edge)
+        async with edging(nats.url, second, log="theirs") as other:
+            await until(lambda: "another house" in str(other.trouble), what="the second house says so")
+            await approve(js, *(b"%d" % number for number in range(600)))
+            await idle(edge)
+            assert "begins with fact ours" in str(other.trouble)
+        assert sorted(map(int, door.taken)) == list(range(600))
+        assert second.taken == []
+    await Topology(client).release()
+    async with edging(nats.url, second, log="theirs") as other:
+        await approve(js, b"600")
+        await working(other)
+        await idle(other)
+    assert second.taken == [b"600"]
+
+
+async def test_a_house_whose_messages_were_given_to_another_stops_taking_them(nats, js, client, door):
+    async with edging(nats.url, door, log="ours") as edge:
+        await working(edge)
+        consumer = (await js.consumer_info(PRODUCTION, SCHEDULER)).config
+        await js.add_consumer(PRODUCTION, consumer.evolve(metadata={OWNER: "theirs"}))
+        await until(lambda: "another house" in str(edge.trouble), what="it has noticed")
+        await approve(js, b"1")
+    assert door.taken == []
 
 
 async def test_what_waited_before_the_edge_came_is_taken_in_few_batches(nats, js, door):

@@ -51,6 +51,29 @@ async def test_ensuring_makes_what_is_missing_and_leaves_an_operators_choice(cli
     assert [each.field for each in await topology.diff()] == ["max_age"]
 
 
+async def test_productions_messages_go_to_one_house(client):
+    """Of two that read them, each would lose what the other got."""
+    topology = Topology(client)
+    await topology.apply()
+    await topology.claim(None)
+    await topology.claim("fact-of-ours")
+    await topology.claim("fact-of-ours")
+    for other in ("fact-of-theirs", None):
+        with pytest.raises(TopologyWrong, match=r"another house, whose log begins with fact fact-of-ours.*--take-over"):
+            await topology.claim(other)
+    assert await topology.diff() == []
+
+
+async def test_a_house_that_is_gone_for_good_is_followed_by_another(client):
+    topology = Topology(client)
+    await topology.apply()
+    assert await topology.release() == []
+    await topology.claim("fact-of-ours")
+    assert await topology.release() == ["took PRODUCTION from the house whose log begins with fact fact-of-ours"]
+    await topology.claim("fact-of-theirs")
+    assert await topology.diff() == []
+
+
 async def test_what_the_broker_cannot_change_is_said_with_its_mend(client):
     await client.jetstream().add_stream(StreamConfig(name=PRODUCTION, subjects=["production.>"], storage="memory"))
     with pytest.raises(TopologyWrong, match=r"storage is memory, and must be file.*delete the stream PRODUCTION"):
