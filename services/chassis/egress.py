@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache, partial
 from typing import Any
 
 import aiohttp
@@ -71,6 +72,21 @@ class _Sending:
 _sending: ContextVar[_Sending] = ContextVar("sending")
 
 
+_URLS_MAX = 512
+_kept_url = lru_cache(_URLS_MAX)(httpx.URL)
+_kept_encoded = lru_cache(_URLS_MAX)(partial(URL, encoded=True))
+
+
+def _url(address: str) -> httpx.URL:
+    """A channel is called at a few addresses again and again, and reading one costs as much as a look into the log.
+    What has a query is another each time, and may hold what nobody should keep."""
+    return httpx.URL(address) if "?" in address else _kept_url(address)
+
+
+def _encoded(address: str) -> URL:
+    return URL(address, encoded=True) if "?" in address else _kept_encoded(address)
+
+
 async def _before_writing(session: Any, context: Any, parameters: Any) -> None:
     """aiohttp calls this right before it hands the request's first bytes to the socket."""
     sending = _sending.get()
@@ -83,7 +99,7 @@ async def _before_writing(session: Any, context: Any, parameters: Any) -> None:
 
 async def _as_written(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
     """aiohttp decodes what it thinks needs no encoding; LinkedIn tells `urn%3Ali` from `urn:li`."""
-    request.url = URL(_sending.get().address, encoded=True)
+    request.url = _encoded(_sending.get().address)
     return await send(request)
 
 
@@ -134,7 +150,7 @@ class Egress:
         if hosts and (url.host not in hosts or url.scheme != "https" or url.port is not None):
             raise NotAllowed(f"{url.host} is not a host of this channel")
         if behind := self._behind(url):
-            return self._listed, httpx.URL(behind)
+            return self._listed, _url(behind)
         if hosts:
             return self._listed, url
         allowed = _pair(url) in self._allow
@@ -156,7 +172,7 @@ class Egress:
         token = _sending.set(sending)
         try:
             async with asyncio.timeout(self._time_for(deadline)):
-                transport, address = self._way(httpx.URL(url), hosts)
+                transport, address = self._way(_url(url), hosts)
                 sending.address = str(address)
                 request = httpx.Request(method, address, headers={**OURS, **headers}, content=body)
                 # Straight to the transport: httpx's client would add redirects, cookies and 200 microseconds.
