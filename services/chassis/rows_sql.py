@@ -130,22 +130,29 @@ def write_alike(writes: Sequence[Write], dialect: Dialect) -> Statement:
             one, then = statements[0][0].split(" ON CONFLICT ")
             return f"{one}, {_marks(len(table.columns), len(writes) - 1, dialect)} ON CONFLICT {then}", packed
         case Drop(table=table, where=where):
-            named = [column for column, value in where.items() if value is not None]
-            names = ", ".join(f'"{column}"' for column in named)
-            among = f"({names}) IN (VALUES {_marks(len(named), len(writes), dialect)})"
-            return f'DELETE FROM "{table.name}" WHERE {among}{_and_null(where)}', packed
+            name, given = f'"{table.name}"', _given(len(_named(where)), len(writes), dialect)
+            # CROSS JOIN is SQLite's word for this order of the two, and each row is found by its key.
+            found = f"SELECT {name}.{dialect.row_name} FROM {given} CROSS JOIN {name} ON {_found(table, where, 1)}"
+            return f"DELETE FROM {name} WHERE {dialect.row_name} IN ({found})", packed
         case Change(table=table, where=where, to=to):
-            named = [column for column, value in where.items() if value is not None]
-            given = f"(VALUES {_marks(len(to) + len(named), len(writes), dialect)}) AS given"
+            given = _given(len(to) + len(_named(where)), len(writes), dialect)
             changes = ", ".join(f'"{column}" = given.column{number}' for number, column in enumerate(to, 1))
-            found = " AND ".join(
-                f'"{column}" = given.column{number}' for number, column in enumerate(named, len(to) + 1)
-            )
-            return f'UPDATE "{table.name}" SET {changes} FROM {given} WHERE {found}{_and_null(where)}', packed
+            return f'UPDATE "{table.name}" SET {changes} FROM {given} WHERE {_found(table, where, len(to) + 1)}', packed
 
 
-def _and_null(where: Mapping[str, Value]) -> str:
-    return "".join(f' AND "{column}" IS NULL' for column, value in where.items() if value is None)
+def _named(where: Mapping[str, Value]) -> list[str]:
+    return [column for column, value in where.items() if value is not None]
+
+
+def _given(columns: int, rows: int, dialect: Dialect) -> str:
+    return f"(VALUES {_marks(columns, rows, dialect)}) AS given"
+
+
+def _found(table: Table, where: Mapping[str, Value], first: int) -> str:
+    """Equal to the given columns from the `first` on, and without a value where there is none."""
+    same = [f'"{table.name}"."{column}" = given.column{number}' for number, column in enumerate(_named(where), first)]
+    none = [f'"{table.name}"."{column}" IS NULL' for column, value in where.items() if value is None]
+    return " AND ".join(same + none)
 
 
 def _marks(columns: int, rows: int, dialect: Dialect) -> str:

@@ -31,12 +31,12 @@ class RowsTogether:
     """
 
     def __init__(self, execute: Execute, *, together: bool = True) -> None:
-        self._execute, self._together = execute, together
+        self._execute, self.together = execute, together
         self._waiting: dict[Table, dict[Key, list[Write]]] = defaultdict(dict)
 
     def add(self, write: Write) -> None:
         key = _key_of(write)
-        if not self._together or key is None:
+        if not self.together or key is None:
             self.settle(write.table)
             self._execute(*rows_sql.write(write, SQLITE))
             return

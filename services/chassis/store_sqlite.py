@@ -175,6 +175,8 @@ class SqliteStore:
                     continue
                 self._write_rows(asked.append, rows)
             except _REFUSED as error:
+                if rows.together:
+                    raise  # it may be another's row that is only written now
                 raise Unkeepable(number, str(error)) from error
             told = self._tell(asked, position, stamp, stored)
             position += len(told)

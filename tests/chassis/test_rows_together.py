@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chassis import rows_sql
-from services.chassis.rows import LINE, TEXT, WHOLE, Change, Drop, Put, Table, Write
+from services.chassis.rows import LINE, TABLES, TEXT, WHOLE, Change, Drop, Put, Table, Write
 from services.chassis.rows_sql import SQLITE
 from services.chassis.rows_together import RowsTogether, in_lengths
 
@@ -79,3 +81,23 @@ def test_a_table_is_settled_by_itself():
 def test_every_thing_is_in_one_piece(count):
     things = list(range(count))
     assert [thing for piece in in_lengths(things) for thing in piece] == things
+
+
+VALUES = {"text": "a", "whole": 1, "instant": datetime(2026, 11, 24, tzinfo=UTC), "bytes": b"a"}
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_every_row_is_found_by_its_key_however_many_there_are(table):
+    """A look at all of them for each statement is a matter of seconds once a million alarms are set."""
+    db = sqlite3.connect(":memory:")
+    for statement in rows_sql.create(table, SQLITE):
+        db.execute(statement)
+    key = {column: VALUES[table.columns[column]] for column in table.key}
+    rest = [column for column in table.columns if column not in table.key]
+    more = [{column: VALUES[table.columns[column]]} for column in rest] + [dict.fromkeys(rest[:1])]
+    for where in (key, *({**key, **one} for one in more)):
+        drop = rows_sql.write_alike([Drop(table, where)] * 16, SQLITE)
+        change = rows_sql.write_alike([Change(table, where, {rest[0]: None} if rest else {})] * 16, SQLITE)
+        for sql, values in (drop, change) if rest else (drop,):
+            plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+            assert not [step for step in plan if step.startswith(f"SCAN {table.name}")], (sql, plan)

@@ -48,6 +48,20 @@ def say(stream: str, after: int, *idents: str) -> Say:
     return Say(stream, after, [said(ident) for ident in idents])
 
 
+async def test_what_the_database_refuses_is_the_fault_of_whoever_asked_for_it(store):
+    """Also where somebody else's claim, or a drop that names no key, has to see its rows first."""
+    bad = Append(rows=[Put(ALARM, {**_alarm("bad").row, "turn": 2**70})])
+    drop = Append(rows=[Drop(ALARM, {"service": "scheduler", "ring": "nobody's"})])
+    claim = Claim(Pick(ALARM, {"name": "good"}), {"holder": "us"})
+    await store.append(Append(rows=[_alarm("good")]))
+    answers = await asyncio.gather(
+        *(store.append(each) for each in (bad, Append([say("post-a", 0, "a1")]), drop)), store.claim(claim),
+        return_exceptions=True,
+    )  # fmt: skip
+    assert [isinstance(answer, RowsRefused) for answer in answers] == [True, False, False, False], answers
+    assert [row["holder"] for row in answers[3]] == ["us"]
+
+
 async def test_what_is_told_comes_back_as_it_was_said(store):
     fact = PostEdited(content=Content(text="Grüße, 世界", link="https://acme.example/?a=1"), content_hash="c0ffee")
     [told] = await store.append(Append([Say("post-acme.one", 0, [said("f1", fact)])]))
