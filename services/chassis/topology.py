@@ -29,6 +29,8 @@ ACK_PENDING_MAX = 1024
 DAY_S, MB = 86_400.0, 2**20
 OWNER = "distribution-log"
 """In the consumer's metadata: the first fact of the log that Production's messages are taken into."""
+FREE = ""
+"""Somebody has said that they are nobody's; where nothing is said, the consumer was made anew."""
 RETURNED_LIVES_S = 30 * DAY_S
 _INVALID_CONFIG = 10052
 
@@ -38,6 +40,18 @@ Fields = Mapping[str, Any]
 
 class TopologyWrong(Exception):
     """A stream is there and cannot be made into what is needed; names the mend."""
+
+
+class ReadByAnother(TopologyWrong):
+    """Production's messages are another house's."""
+
+    def __init__(self, named: str, log: str) -> None:
+        super().__init__(
+            f"{PRODUCTION} is read by another house, whose log begins with fact {named} and not with {log}: give this "
+            "one a NATS account or server of its own (DISTRIBUTION_NATS_URL); if the other is gone for good, run "
+            "`distribution topology apply --take-over`"
+        )
+        self.named = named
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,42 +125,41 @@ class Topology:
         """Make what is missing, and leave alone what an operator has set otherwise."""
         return await self._make(changing=False)
 
-    async def claim(self, log: str | None, there: ConsumerConfig | None = None) -> None:
+    async def claim(self, log: str, there: ConsumerConfig | None = None, *, refused_by: str = "") -> bool:
         """Production's messages go to one house: of two that read them, each would lose what the other got (S1).
 
-        A house that has said nothing yet (`log` None) takes them where nobody does.
+        True when the word that they are ours was only just written: another may have written its own in the same
+        breath, and the later one stands. `refused_by` is the house that had them when we asked last: a consumer that
+        was lost and made anew is still that one's.
         """
         there = there or await self._consumer(PRODUCTION, SCHEDULER)
-        named = (there.metadata or {}).get(OWNER) if there else None
-        if there is None or named == log:
-            return
+        if there is None:
+            raise NotFoundError()  # it is made anew, and asked for again
+        named = (there.metadata or {}).get(OWNER, refused_by)
+        if named == log:
+            return False
         if named:
-            raise TopologyWrong(
-                f"{PRODUCTION} is read by another house, whose log begins with fact {named}"
-                f"{f', and not with {log} as ours' if log else ''}: give this one a NATS account or server of its own "
-                "(DISTRIBUTION_NATS_URL); if the other is gone for good, run `distribution topology apply --take-over`"
-            )
-        await self._js.add_consumer(PRODUCTION, there.evolve(metadata={**(there.metadata or {}), OWNER: log}))
+            raise ReadByAnother(named, log)
+        await self._js.add_consumer(PRODUCTION, _owned(there, log))
+        return True
 
     async def release(self) -> Sequence[str]:
         """Whatever house asks next reads Production's messages; what was done, in words."""
         there = await self._consumer(PRODUCTION, SCHEDULER)
-        named = (there.metadata or {}).get(OWNER) if there else None
-        if there is None or not named:
+        if there is None:
             return []
-        kept = {name: value for name, value in (there.metadata or {}).items() if name != OWNER}
-        await self._js.add_consumer(PRODUCTION, there.evolve(metadata=kept))
-        return [f"took {PRODUCTION} from the house whose log begins with fact {named}"]
+        named = (there.metadata or {}).get(OWNER)
+        await self._js.add_consumer(PRODUCTION, _owned(there, FREE))
+        return [f"took {PRODUCTION} from the house whose log begins with fact {named}"] if named else []
 
     async def _make(self, *, changing: bool) -> list[str]:
         done: list[str] = []
         for name, fields in self._streams.items():
             done += await self._make_stream(name, fields, changing)
         for (stream, name), fields in self._consumers.items():
-            wanted, what = consumer_config(stream, name), f"consumer {name} of {stream}"
-            there = await self._consumer(stream, name)
+            what, there = f"consumer {name} of {stream}", await self._consumer(stream, name)
             if there is None or (changing and _compared(what, fields, there)):
-                await self._js.add_consumer(stream, wanted)
+                await self._js.add_consumer(stream, there.evolve(**fields) if there else consumer_config(stream, name))
                 done.append(f"{'made' if there is None else 'changed'} {what}")
         for each in done:
             log.info("the topology was changed", what=each)
@@ -182,6 +195,10 @@ class Topology:
             return (await self._js.consumer_info(stream, name)).config
         except NotFoundError:
             return None
+
+
+def _owned(there: ConsumerConfig, log: str) -> ConsumerConfig:
+    return there.evolve(metadata={**(there.metadata or {}), OWNER: log})
 
 
 def _compared(what: str, wanted: Fields, there: StreamConfig | ConsumerConfig | None) -> list[Difference]:

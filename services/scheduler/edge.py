@@ -31,7 +31,7 @@ from services.chassis.drain import Drain
 from services.chassis.link import ANSWER_S, AWAY, again_and_again, close, options, while_open
 from services.chassis.pull import Pull
 from services.chassis.store import StoreError
-from services.chassis.topology import SCHEDULER, Topology, TopologyWrong, consumer_config, replicas_for
+from services.chassis.topology import SCHEDULER, ReadByAnother, Topology, TopologyWrong, consumer_config, replicas_for
 from services.scheduler.intake import Arrived
 
 BATCH = 256
@@ -39,6 +39,8 @@ FILL_S = 0.02
 LOOK_EVERY_S = 1.0
 AGAIN_AFTER_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 """A message that could not be taken comes back after, by how often it was delivered; the last one for ever after."""
+CERTAIN_AFTER_S = 0.3
+"""So long after we have said that Production's messages are ours, nobody else who asked before says so any more."""
 ASK_GAP_S = 0.002
 """A stepping clock asks all the time; the broker is asked no more often than this."""
 DRAIN_S = 10.0
@@ -48,10 +50,6 @@ log = structlog.get_logger("edge")
 
 class Takes(Protocol):
     async def take(self, arrived: Sequence[Arrived]) -> None: ...
-
-
-async def _nothing_said() -> None:
-    """The origin of a log in which nothing stands."""
 
 
 class Edge:
@@ -66,12 +64,13 @@ class Edge:
         intake: Takes,
         *,
         clock: Clock,
+        origin: Callable[[], Awaitable[str | None]],
         drain: Drain | None = None,
-        origin: Callable[[], Awaitable[str | None]] = _nothing_said,
     ) -> None:
         self._address, self._intake, self._clock, self._drain = address, intake, clock, drain or Drain()
         self._origin = origin
         self._log: str | None = None
+        self._other = ""
         self._js: JetStreamContext | None = None
         self._pull: Pull | None = None
         self._asking, self._asked_at = asyncio.Lock(), -ASK_GAP_S
@@ -138,8 +137,19 @@ class Edge:
             log.info("what an earlier life had fetched is delivered again", messages=info.num_ack_pending)
 
     async def _claim(self, topology: Topology, there: ConsumerConfig | None = None) -> None:
+        """Nothing is fetched before it is certain that it is ours."""
         self._log = self._log or await self._origin()
-        await topology.claim(self._log, there)
+        if self._log is None:
+            raise TopologyWrong("nothing stands in the log yet, so nobody knows whose Production's messages are: "
+                                "start the gateway, or run `distribution migrate`")  # fmt: skip
+        try:
+            while await topology.claim(self._log, there, refused_by=self._other):
+                await self._clock.nap(CERTAIN_AFTER_S)
+                there = None
+        except ReadByAnother as refused:
+            self._other = refused.named
+            raise
+        self._other = ""
 
     async def _watch(self, js: JetStreamContext, pull: Pull, topology: Topology) -> None:
         """A deleted consumer answers no ping and raises no fault: it must be asked for (D12)."""

@@ -34,7 +34,7 @@ class Door:
 
 
 @contextlib.asynccontextmanager
-async def edging(address: str, door, *, log: str | None = None) -> AsyncIterator[Edge]:
+async def edging(address: str, door, *, log: str | None = "ours") -> AsyncIterator[Edge]:
     async def origin() -> str | None:
         return log
 

@@ -73,6 +73,22 @@ async def test_a_second_house_on_the_same_broker_takes_nothing_and_says_whose_me
     assert second.taken == [b"600"]
 
 
+async def test_of_two_houses_that_begin_at_once_one_takes_everything(nats, js, door):
+    second = Door()
+    await approve(js, *(b"%d" % number for number in range(600)))
+    async with edging(nats.url, door, log="ours") as one, edging(nats.url, second, log="theirs") as other:
+        await until(lambda: None in (one.trouble, other.trouble), what="one of them is at work")
+        await idle(one if one.trouble is None else other)
+    assert sorted([len(door.taken), len(second.taken)]) == [0, 600]
+
+
+async def test_nothing_is_taken_into_a_log_in_which_nothing_stands(nats, js, door):
+    await approve(js, b"1")
+    async with edging(nats.url, door, log=None) as edge:
+        await until(lambda: "nothing stands in the log yet" in str(edge.trouble), what="it says so")
+    assert door.taken == []
+
+
 async def test_a_house_whose_messages_were_given_to_another_stops_taking_them(nats, js, client, door):
     async with edging(nats.url, door, log="ours") as edge:
         await working(edge)

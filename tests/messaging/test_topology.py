@@ -55,13 +55,21 @@ async def test_productions_messages_go_to_one_house(client):
     """Of two that read them, each would lose what the other got."""
     topology = Topology(client)
     await topology.apply()
-    await topology.claim(None)
-    await topology.claim("fact-of-ours")
-    await topology.claim("fact-of-ours")
-    for other in ("fact-of-theirs", None):
-        with pytest.raises(TopologyWrong, match=r"another house, whose log begins with fact fact-of-ours.*--take-over"):
-            await topology.claim(other)
+    assert await topology.claim("fact-of-ours")
+    assert not await topology.claim("fact-of-ours")
+    with pytest.raises(TopologyWrong, match=r"another house, whose log begins with fact fact-of-ours.*--take-over"):
+        await topology.claim("fact-of-theirs")
     assert await topology.diff() == []
+
+
+async def test_what_is_mended_stays_whose_it_is(client):
+    topology, js = Topology(client), client.jetstream()
+    await topology.apply()
+    await topology.claim("fact-of-ours")
+    consumer = (await js.consumer_info(PRODUCTION, SCHEDULER)).config
+    await js.add_consumer(PRODUCTION, consumer.evolve(ack_wait=1.0))
+    assert await topology.apply() == ["changed consumer scheduler of PRODUCTION"]
+    assert not await topology.claim("fact-of-ours")
 
 
 async def test_a_house_that_is_gone_for_good_is_followed_by_another(client):
@@ -70,8 +78,17 @@ async def test_a_house_that_is_gone_for_good_is_followed_by_another(client):
     assert await topology.release() == []
     await topology.claim("fact-of-ours")
     assert await topology.release() == ["took PRODUCTION from the house whose log begins with fact fact-of-ours"]
-    await topology.claim("fact-of-theirs")
+    assert await topology.claim("fact-of-theirs", refused_by="fact-of-ours")
     assert await topology.diff() == []
+
+
+async def test_whoever_was_refused_takes_nothing_from_a_consumer_that_was_lost(client):
+    """It is made anew by whoever comes first, and that may be the one whose it never was."""
+    topology = Topology(client)
+    await topology.apply()
+    with pytest.raises(TopologyWrong, match="begins with fact fact-of-ours"):
+        await topology.claim("fact-of-theirs", refused_by="fact-of-ours")
+    assert await topology.claim("fact-of-ours")
 
 
 async def test_what_the_broker_cannot_change_is_said_with_its_mend(client):

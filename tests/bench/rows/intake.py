@@ -22,6 +22,7 @@ from events.subjects import POST_APPROVED, account_stream, connection_stream
 from services.chassis.bells import BelledStore
 from services.chassis.broker import Broker
 from services.chassis.clock import RealClock
+from services.chassis.incarnation import origin_of
 from services.chassis.store import Append, Say, Store
 from services.chassis.store_sqlite import SqliteStore
 from services.chassis.topology import Topology
@@ -98,7 +99,7 @@ async def ours(place: Path) -> float:
     timed = Timed(Intake(store, clock=clock, new_id=new_id), len(bodies()))
     async with Broker(place / "nats", port=0) as broker:
         await _produce(broker.url, bodies())
-        edge: Any = Edge(broker.url, timed, clock=clock)
+        edge: Any = Edge(broker.url, timed, clock=clock, origin=lambda: origin_of(store))
         running = asyncio.create_task(edge.run())
         await asyncio.wait_for(timed.done.wait(), 120)
         running.cancel()
