@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -18,16 +19,28 @@ Address = Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length
 """A web address as a fact keeps it."""
 
 
+_LABEL = r"[^\x00-,/:-@\[-^`{-\x7f\s.]{1,63}"
+_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
+"""Names in any script; what a name may mean is the resolver's business."""
+_IN_BRACKETS = re.compile(r"(.*@)?\[[^\[\]]*\](:\d*)?")
+
+
 def _of_a_host(address: str) -> str:
     try:
-        host, _ = urlsplit(address).hostname, urlsplit(address).port
+        parts = urlsplit(address)
+        host, _ = parts.hostname or "", parts.port
     except ValueError as wrong:
-        raise ValueError(f"it is no web address ({wrong}); write it as in https://acme.example/story") from wrong
-    if not host:
-        raise ValueError("it names no host; write it as in https://acme.example/story")
+        raise ValueError(f"it is no web address ({wrong}); {_AS_IN}") from wrong
+    bracketed = "[" in parts.netloc
+    if not (_IN_BRACKETS if bracketed else _HOST).fullmatch(parts.netloc if bracketed else host) or len(host) > 253:
+        raise ValueError(f"it names no host; {_AS_IN}")
+    if _CONTROL.search(address):
+        raise ValueError(f"it holds a control character; {_AS_IN}")
     return address
 
 
+_AS_IN = "write it as in https://acme.example/story"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 GivenAddress = Annotated[Address, AfterValidator(_of_a_host)]
 """As somebody gives it at a door: one that nobody could follow, nor put a parameter on, is refused there (S34)."""
 

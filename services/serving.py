@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from services.gateway.app import Gateway
 
 LOOK_EVERY_S = 0.1
+MORE_BYTES = 64 * 1024
 FIRST_ANSWER_S = 5.0
 """A broker that has not answered by then is not there, and a start says so."""
 
@@ -73,35 +74,55 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
 
 
 class Hurrying(H11Protocol):
-    """A connection is given `within_s` to say its first request whole, and each later one from its first byte on.
+    """A connection is given `within_s` to say its first request whole, and each later one from its first byte on; for
+    every `MORE_BYTES` that have come, as long again.
 
     Whoever says nothing, or drop by drop, holds a place that others need (A24). Answers may take as long as they take.
     """
 
     within_s = 10.0
     _over: asyncio.TimerHandle | None = None
+    _come = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._over = self.loop.call_later(self.within_s, transport.abort)
+        self._wait_for_it()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
+        self._come += len(data)
+        if self._come >= MORE_BYTES:
             self._in_time()
-        elif self._over is None:
-            self._over = self.loop.call_later(self.within_s, self.transport.abort)
+        self._look()
 
     def on_response_complete(self) -> None:
-        """What is left of a body after its answer is not waited for."""
-        self._in_time()
+        """What is left of a body after its answer is waited for as well, and so is what came behind it."""
         super().on_response_complete()
+        self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._in_time()
         super().connection_lost(exc)
 
+    def _look(self) -> None:
+        said = self.conn.their_state
+        if said not in (h11.IDLE, h11.SEND_BODY) or (said is h11.IDLE and self.timeout_keep_alive_task is not None):
+            self._in_time()  # all of it is there, or uvicorn waits for the next one by its own clock
+        elif self._over is None and not self.transport.is_closing():
+            self._wait_for_it()
+
+    def _wait_for_it(self) -> None:
+        self._over = self.loop.call_later(self.within_s, self._too_late)
+
+    def _too_late(self) -> None:
+        self._over = None
+        if self.flow.read_paused:
+            self._wait_for_it()  # it is we who have not read on
+        else:
+            self.transport.abort()
+
     def _in_time(self) -> None:
+        self._come = 0
         if self._over is not None:
             self._over.cancel()
             self._over = None

@@ -20,10 +20,13 @@ class Page:
 
     def __init__(self) -> None:
         self.answer, self.asked = asyncio.Event(), asyncio.Event()
+        self.read = asyncio.Event()
+        self.read.set()
 
     async def __call__(self, scope, receive, send) -> None:
         self.asked.set()
         body, more = b"", True
+        await self.read.wait()
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
@@ -32,7 +35,7 @@ class Page:
         if scope["path"] == "/slow":
             await self.answer.wait()
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-        await send({"type": "http.response.body", "body": body})
+        await send({"type": "http.response.body", "body": body[-2:]})
 
 
 @contextlib.asynccontextmanager
@@ -63,8 +66,15 @@ async def hung_up(reader: asyncio.StreamReader) -> bytes:
 
 @pytest.mark.parametrize(
     "said",
-    [b"", b"GET / HT", WHOLE[:-40], WHOLE[:-1], WHOLE + WHOLE[:20]],
-    ids=["nothing", "half a line", "half its headers", "half its body", "one request and half of another"],
+    [b"", b"GET / HT", WHOLE[:-40], WHOLE[:-1], WHOLE + WHOLE[:20], WHOLE + WHOLE[:-1]],
+    ids=[
+        "nothing",
+        "half a line",
+        "half its headers",
+        "half its body",
+        "one request and half of another",
+        "one request and half the body of another",
+    ],
 )
 async def test_who_does_not_come_to_the_point_is_hung_up_on(said):
     async with served(Page(), AT_ONCE_S) as port:
@@ -85,6 +95,21 @@ async def test_an_answer_may_take_as_long_as_it_takes():
             async with asyncio.timeout(4 * AT_ONCE_S):
                 await reader.read(1)
         page.answer.set()
+        assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200 OK")
+        writer.close()
+
+
+async def test_nobody_is_hung_up_on_for_what_the_page_has_not_read_yet():
+    page, body = Page(), b"x" * 300_000 + b"ok"
+    page.read.clear()
+    async with served(page, AT_ONCE_S) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /read HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+        await page.asked.wait()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(4 * AT_ONCE_S):
+                await reader.read(1)
+        page.read.set()
         assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200 OK")
         writer.close()
 

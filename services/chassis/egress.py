@@ -32,6 +32,7 @@ LIFE_S = 20.0
 """From the first byte to the last of an answer; the same as an attempt's life (D9)."""
 IDLE_S = 4.0
 """A connection is kept for less long than servers keep theirs, so that no post meets one that is just being closed."""
+ADDRESS_KEPT_MAX = 200
 BODY_MAX = 8 * 1024 * 1024
 SITES = ".sites.sandbox"
 """The sandbox's own blogs."""
@@ -72,19 +73,21 @@ class _Sending:
 _sending: ContextVar[_Sending] = ContextVar("sending")
 
 
-_URLS_MAX = 512
-_kept_url = lru_cache(_URLS_MAX)(httpx.URL)
-_kept_encoded = lru_cache(_URLS_MAX)(partial(URL, encoded=True))
+_kept_url, _kept_encoded = lru_cache(512)(httpx.URL), lru_cache(512)(partial(URL, encoded=True))
+
+
+def _kept(address: str) -> bool:
+    """A channel is called at a few addresses again and again, and reading one costs as much as a look into the log.
+    One that is long, or has a query or a user in it, is another each time or holds what nobody should keep."""
+    return len(address) < ADDRESS_KEPT_MAX and not {"?", "@"} & set(address)
 
 
 def _url(address: str) -> httpx.URL:
-    """A channel is called at a few addresses again and again, and reading one costs as much as a look into the log.
-    What has a query is another each time, and may hold what nobody should keep."""
-    return httpx.URL(address) if "?" in address else _kept_url(address)
+    return _kept_url(address) if _kept(address) else httpx.URL(address)
 
 
 def _encoded(address: str) -> URL:
-    return URL(address, encoded=True) if "?" in address else _kept_encoded(address)
+    return _kept_encoded(address) if _kept(address) else URL(address, encoded=True)
 
 
 async def _before_writing(session: Any, context: Any, parameters: Any) -> None:

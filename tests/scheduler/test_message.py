@@ -85,6 +85,16 @@ def test_a_whole_pair_of_surrogates_is_a_character():
     assert letter.approved.text == "👋"
 
 
+@pytest.mark.parametrize("link", [
+    "https://acme.example", "http://[::1]:8080/a", "https://user:word@acme.example:8443/[x]?q=[y]#z", "https://müller.example/ä",
+    "https://हिन्दी.example/", "https://xn--mller-kva.example./", "http://127.0.0.1:3000/", "https://a_b.example/%20",
+])  # fmt: skip
+def test_whatever_names_a_host_is_a_link(link):
+    letter = read(message(link=link))
+    assert isinstance(letter, Letter), letter
+    assert letter.approved.link == link
+
+
 def test_brackets_in_a_text_are_no_depth():
     assert isinstance(read(message(text="[{" * 500 + '\\"[')), Letter)
 
@@ -143,6 +153,12 @@ def test_a_missing_field_of_the_envelope_is_named():
         ),
         ({"link": "https://acme.example:99999/"}, "it is no web address (Port out of range"),
         ({"link": "https:///stories"}, "it names no host; write it as in https://acme.example/story"),
+        ({"link": "http://[::1]x/"}, "it names no host"),
+        ({"link": "https://acme..example/"}, "it names no host"),
+        ({"link": "https://%00/"}, "it names no host"),
+        ({"link": "https://*/"}, "it names no host"),
+        ({"link": f"https://{'a' * 64}.example/"}, "it names no host"),
+        ({"link": "https://acme.example/\x00x"}, "it holds a control character"),
         ({"media": [{"kind": "audio", "url": "https://acme.example/a.mp3"}]}, "data.media.0.kind is"),
         ({"media": [{"kind": "image"}]}, "data.media.0.url is missing; add it"),
         ({"campaign": "x" * 129}, "data.campaign is"),
