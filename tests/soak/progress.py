@@ -17,5 +17,7 @@ def counted(outcomes: Iterable[T], of: int) -> Iterator[T]:
     for number, outcome in enumerate(outcomes, 1):
         if (now := time.monotonic()) - said >= SAY_EVERY_S:
             said = now
-            print(f"    {number:,} of {of:,}, {number / (now - began):.1f} a second", file=sys.stderr, flush=True)
+            took = (now - began) / number
+            pace = f"{1 / took:.1f} a second" if took < 1 else f"{took:.0f} s each"
+            print(f"    {number:,} of {of:,}, {pace}", file=sys.stderr, flush=True)
         yield outcome
