@@ -143,6 +143,9 @@ class Seat:
         """On its channel's next day, if it is only then that it went out: the slot does not count any more (S17a)."""
         fact, desk = self._cause.fact, self._desk
         if isinstance(fact, PostPublished) and (lifted := await self._lift()):
+            if lifted.at == desk.terms.slot(fact.published_at).at:
+                self._lifted = lifted  # it counts there already: both times are of one day of the account's
+                return
             desk.free(lifted, "late", self._about)
             await desk.count(self._case.name, fact.published_at, self._about)
             desk.rows.append(call_for_room(desk.connection, desk.now, on=fact.published_at, cause=self._cause.position))

@@ -114,6 +114,18 @@ class TestS17aWhatACapCounts:
         await house.send(message("next"))
         assert await house.slots("next") == ["2026-11-30T23:45"]
 
+    async def test_i8_what_went_out_late_counts_once_however_often_it_is_heard(self, house):
+        """In Tokyo both times are of one day of the account's, and of two of its channel's."""
+        times = {"linkedin": {"tue": ["08:45", "18:00"], "wed": ["08:00"]}}
+        await house.account(zone="Asia/Tokyo", mode="custom", times=times, caps={"linkedin": {"posts_per_day_max": 2}})
+        await house.send(message("late"))
+        await house.until(MIDNIGHT + 10 * MINUTE)
+        await house.deliver("late", started(at=MIDNIGHT), published(at=MIDNIGHT + 10 * MINUTE, slot_at=LAST_OF_MONDAY))
+        [freed] = await house.said(SlotFreed)
+        assert (freed.day, freed.why) == (date(2026, 11, 24), "late")
+        await house.deliver("late", published(at=MIDNIGHT + 10 * MINUTE, slot_at=LAST_OF_MONDAY))
+        assert await house.said(SlotFreed) == [freed]
+
     async def test_s17a_what_goes_out_late_on_the_same_day_of_its_channel_moves_nobody(self, one_a_day):
         await one_a_day.send(message("next"))
         await one_a_day.deliver(POST, started(), published(at=TEN + HOUR))

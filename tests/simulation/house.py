@@ -240,9 +240,9 @@ class House:
                 witness.half_time()
         self._heal()
         last = self.plan.until + DRAIN
-        while self.clock.now() < last and not self._all_ended():
-            await self._until(self.clock.now() + LOOK_ROUND)
+        await self._until_all_ended(last)
         await self._until_the_feed_has_all()
+        await self._until_all_ended(last)  # somebody may have asked for something meanwhile
         if self.plan.reads_again:
             await self._read_all_again()
         self.views_checked = [await views.check(name) for views in self._views() for name in views.names]
@@ -253,6 +253,10 @@ class House:
         self.over = True
         for life in self.lives:
             life.kill()
+
+    async def _until_all_ended(self, last: datetime) -> None:
+        while self.clock.now() < last and not self._all_ended():
+            await self._until(self.clock.now() + LOOK_ROUND)
 
     async def _until_the_feed_has_all(self) -> None:
         last = self.clock.now() + A_MINUTE * 10
@@ -294,4 +298,5 @@ class House:
             self.people.connect(name)
 
     def _all_ended(self) -> bool:
-        return all(story.end is not None for story in self.book.stories.values()) and not self.rows("held")
+        ended = all(story.end is not None for story in self.book.stories.values())
+        return ended and not self.rows("held") and not self.people.waiting()

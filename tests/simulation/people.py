@@ -39,12 +39,21 @@ from events import (
 )
 from events.channels import account_of, channel_of
 from events.envelope import About, Draft
-from events.subjects import account_stream, approval_stream, asking_stream, connection_stream, house_stream, name_of
+from events.subjects import (
+    account_stream,
+    answer_stream,
+    approval_stream,
+    asking_stream,
+    connection_stream,
+    house_stream,
+    name_of,
+)
 from services.channels.adapter import Client, Granted
 from services.channels.sandbox import sites
 from services.chassis.bells import BelledStore
 from services.chassis.store import Append, Conflict, Say
 from services.gateway import account, connection
+from services.gateway.asking import of_the_post
 from services.gateway.grants import Grants, Standing
 from services.gateway.principal import Principal
 from tests.channels.world_http import WorldHttp
@@ -237,6 +246,15 @@ class People:
 
     def _of(self, story: str) -> dict[str, Any]:
         return {"post": story, "body_hash": f"hash-{next(self._numbers)}"}
+
+    def waiting(self) -> bool:
+        """Whether anybody has asked and not been answered yet."""
+        streams = self._house.disk._streams
+        return not all(
+            any(told.about.cause == ask.id for stream in (answer_stream(ask.id), *of_the_post(ask))
+                for told in streams.get(stream, ()))
+            for ask in self.asks.values()
+        )  # fmt: skip
 
     def ask(self, fact: Fact, story: str) -> Told:
         told = self.say(asking_stream("a person", str(next(self._numbers))), fact, story=story)
