@@ -41,14 +41,19 @@ class ForgetfulDisk:
     def power_on(self) -> None:
         self.place.mkdir(parents=True, exist_ok=True)
         self.behind.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "tests.volatile", str(self.place), str(self.behind)]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self._process = process = self._spawned()
         until = time.monotonic() + READY_WITHIN_S
         while not os.path.ismount(self.place):
-            if self._process.poll() is not None or time.monotonic() > until:
-                said = self._process.stderr.read().decode() if self._process.stderr else ""
-                raise NoDisk(f"FUSE does not run here: {said[-200:]}")
+            if (ended := process.poll() is not None) or time.monotonic() > until:
+                said = process.stderr.read().decode() if ended and process.stderr else ""
+                if time.monotonic() > until:
+                    raise NoDisk(f"FUSE does not run here: {said[-200:]}")
+                self._process = process = self._spawned()  # after a cut, the place is busy for a moment
             time.sleep(0.01)
+
+    def _spawned(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "tests.volatile", str(self.place), str(self.behind)]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
     def power_lost(self) -> None:
         assert self._process is not None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.chassis.drain import Drain
 from services.chassis.service import Chassis, Service
+from services.publisher.lanes import Lanes
 from tests.simulation.store import LifeStore, LossyBells
 
 if TYPE_CHECKING:
@@ -65,6 +66,12 @@ class Life:
             raise
         except BaseException as broken:
             self.house.broke(self, name, broken)
+
+    @property
+    def unsaid(self) -> bool:
+        """A lane has work in hand: a call, or an outcome that waits for the store."""
+        parts = (part for service in self.services for part in service.parts)
+        return any(part.busy for part in parts if isinstance(part, Lanes))
 
     def kill(self) -> None:
         """At once and without goodbye. The tasks are swept up in the next turn."""

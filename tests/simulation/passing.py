@@ -87,7 +87,9 @@ class Passing:
         awake = [life for life in self._house.lives if life.awake]
         if not awake:
             return False
-        return any(life.calls or life.drain.begun.is_set() for life in awake) or bool(self._what_lies_about())
+        return any(life.calls or life.unsaid or life.drain.begun.is_set() for life in awake) or bool(
+            self._what_lies_about()
+        )
 
     def _what_lies_about(self) -> str:
         """Work that somebody awake could do at this very instant, and has not noticed."""
