@@ -51,6 +51,9 @@ SEEDS: dict[str, Seed] = {
     "an attempt whose beginning the store did not answer was dropped, and leaving left it without an outcome": Seed(
         3348, "an_attempt_that_began_unheard_is_left_lying"
     ),
+    "a post that went out late gave its slot back and took it again whenever it was heard": Seed(
+        1155, "what_went_out_late_is_counted_again_whenever_it_is_heard"
+    ),
 }
 
 FOUND_BY: dict[str, int] = {
@@ -87,6 +90,7 @@ FOUND_BY: dict[str, int] = {
     "whoever_was_held_is_not_called_when_the_channel_is_back": 2,
     "a_late_post_that_came_back_is_forgotten": 2,
     "what_went_out_after_midnight_counts_where_it_was_planned": 181,
+    "what_went_out_late_is_counted_again_whenever_it_is_heard": 1155,
     "an_approval_brings_nobody_to_the_desk": 9237,
     "an_ask_is_answered_again_when_the_channel_is_back": 24,
     "an_ask_pushes_another_from_the_desk": 1,

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-from events import ApprovalGiven
+from events import ApprovalGiven, PostPublished
 from services.chassis.rows import WAITING, Put
 from services.planning import posting_day
 from services.scheduler import asking, case, desk, intake, reactions, seating, waiting
@@ -71,6 +71,19 @@ def a_late_post_that_came_back_is_forgotten() -> Iterator[Change]:
         return None
 
     yield Change(Seat, "_plan_again", nothing)
+
+
+@bug
+def what_went_out_late_is_counted_again_whenever_it_is_heard() -> Iterator[Change]:
+    """Its slot is given back and taken at the very same time, each time the log is read again (I8, S17a)."""
+
+    async def again(self: Any) -> None:
+        fact, desk = self._cause.fact, self._desk
+        if isinstance(fact, PostPublished) and (lifted := await self._lift()):
+            desk.free(lifted, "late", self._about)
+            await desk.count(self._case.name, fact.published_at, self._about)
+
+    yield Change(Seat, "_count_where_it_went_out", again)
 
 
 @bug
