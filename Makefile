@@ -42,7 +42,7 @@ check: setup  ## lint, types, house rules, catalogue up to date
 bench: setup  ## the benchmark: ratios against the bare limit, measured in one run
 	$(PY) -m tests.bench
 
-soak: setup  ## every promise at its large size, one table; about an hour
+soak: setup  ## every promise at its large size, one table; an hour and a quarter
 	$(PY) -m tests.soak
 
 catalogue: setup  ## write events/contract/ anew from the facts

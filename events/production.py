@@ -17,12 +17,12 @@ ConnectionName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}\.[a
 """`<account>.<channel>`, a further one `<account>.<channel>.<label>`."""
 Address = Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=2048)]
 """A web address as a fact keeps it."""
-
-
 _LABEL = r"[^\x00-,/:-@\[-^`{-\x7f\s.]{1,63}"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
 """Names in any script; what a name may mean is the resolver's business."""
 _IN_BRACKETS = re.compile(r"(.*@)?\[[^\[\]]*\](:\d*)?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_AS_IN = "write it as in https://acme.example/story"
 
 
 def _of_a_host(address: str) -> str:
@@ -39,8 +39,6 @@ def _of_a_host(address: str) -> str:
     return address
 
 
-_AS_IN = "write it as in https://acme.example/story"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 GivenAddress = Annotated[Address, AfterValidator(_of_a_host)]
 """As somebody gives it at a door: one that nobody could follow, nor put a parameter on, is refused there (S34)."""
 

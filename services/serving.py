@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 0.1
 MORE_BYTES = 64 * 1024
+"""So much more of a request is worth as long again: a megabyte may take a slow line some minutes."""
 FIRST_ANSWER_S = 5.0
 """A broker that has not answered by then is not there, and a start says so."""
 

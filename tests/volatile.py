@@ -41,14 +41,15 @@ class ForgetfulDisk:
     def power_on(self) -> None:
         self.place.mkdir(parents=True, exist_ok=True)
         self.behind.mkdir(parents=True, exist_ok=True)
-        self._process = process = self._spawned()
-        until = time.monotonic() + READY_WITHIN_S
+        self._process, until = self._spawned(), time.monotonic() + READY_WITHIN_S
         while not os.path.ismount(self.place):
-            if (ended := process.poll() is not None) or time.monotonic() > until:
-                said = process.stderr.read().decode() if ended and process.stderr else ""
+            if self._process.poll() is not None:
+                said = self._process.communicate()[1].decode()
                 if time.monotonic() > until:
                     raise NoDisk(f"FUSE does not run here: {said[-200:]}")
-                self._process = process = self._spawned()  # after a cut, the place is busy for a moment
+                self._process = self._spawned()  # after a cut, the place may be busy for a moment
+            elif time.monotonic() > until:
+                raise NoDisk("FUSE does not answer here")
             time.sleep(0.01)
 
     def _spawned(self) -> subprocess.Popen[bytes]:

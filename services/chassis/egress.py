@@ -33,6 +33,7 @@ LIFE_S = 20.0
 IDLE_S = 4.0
 """A connection is kept for less long than servers keep theirs, so that no post meets one that is just being closed."""
 ADDRESS_KEPT_MAX = 200
+"""No channel's own address is longer; what is, was typed or found."""
 BODY_MAX = 8 * 1024 * 1024
 SITES = ".sites.sandbox"
 """The sandbox's own blogs."""
