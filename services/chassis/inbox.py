@@ -7,7 +7,7 @@ position it follows, so the store takes them in order, and whatever was decided 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
 
 import structlog
@@ -16,12 +16,11 @@ from events import Fact, RedriveAsked, Told
 from services.chassis.alarms import Ring
 from services.chassis.bells import FACTS, BelledStore
 from services.chassis.clock import Clock
+from services.chassis.concerns import Reaction, concerns
 from services.chassis.held import Held, key_of
 from services.chassis.incarnation import prove_checkpoint
 from services.chassis.rows import CHECKPOINT, Pick
 from services.chassis.store import Append, CheckpointMoved, Conflict, Read, RowsRefused, StoreError
-
-Reaction = Callable[[Told], Awaitable[Append | None]]
 
 PAGE = 500
 SIDE_BY_SIDE_MAX = 16
@@ -106,7 +105,7 @@ class Inbox:
         await self._held.remember()
 
     async def _take(self, page: Sequence[Told]) -> None:
-        heard = [told for told in page if type(told.fact) in self._reactions]
+        heard = [told for told in page if concerns(self._reactions.get(type(told.fact)), told)]
         while heard:
             wave = _distinct(heard)
             before = [self._written, *(told.position for told in wave)]

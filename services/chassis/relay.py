@@ -37,6 +37,9 @@ COMPARE_EVERY_S = 5.0
 LOOK_EVERY_S = 1.0
 LOOK_SHARED_EVERY_S = 0.1
 """Facts that another process appended ring no bell here, and the doorbells of all others wait for the relay."""
+REST_S = 0.05
+"""After what there was, where nobody in the house waits for a copy: each batch is a flush of the broker's own, on the
+disk that the log is flushed to; *m* 9 % fewer posts a second get through a busy house whose feed takes no rest."""
 FOREIGN_MAX = 1000
 """So many messages that are no copies of our log are stepped over, looking for where the feed ends."""
 HEADERS_MAX = 1024
@@ -65,6 +68,7 @@ class Relay:
         self._store, self._clock, self._address = chassis.store, chassis.clock, address
         self._lease = Lease(chassis.store, "relay", chassis.holder, clock=chassis.clock, now=chassis.leases)
         self._look_every_s = LOOK_SHARED_EVERY_S if chassis.shared else LOOK_EVERY_S
+        self._rest_s = 0.0 if chassis.shared else REST_S
         self._bell = chassis.store.bell(FACTS)
         self._end: FeedEnd | None = None
         self._kept: FeedEnd | None = None
@@ -124,6 +128,7 @@ class Relay:
                 continue
             if due:
                 await self._remember()
+            await self._clock.nap(self._rest_s)
             await self._clock.nap(min(self._look_every_s, COMPARE_EVERY_S), self._bell)
 
     async def _catch_up(self, client: Client, js: JetStreamContext) -> None:

@@ -1,10 +1,15 @@
-"""The row language as SQL, for SQLite and PostgreSQL alike. Names come from `rows.py` alone; values are parameters."""
+"""The row language as SQL, for SQLite and PostgreSQL alike. Names come from `rows.py` alone; values are parameters.
+
+A statement's text depends on the shape of what is asked and never on its values, so each is spelled once and kept:
+a house asks and writes some hundred shapes, each of them some thousand times a minute.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal
 
 from services.chassis.rows import BYTES, INSTANT, TEXT, WHOLE, Change, Claim, Drop, Pick, Put, Row, Table, Value, Write
@@ -13,9 +18,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 Statement = tuple[str, list[Any]]
+Named = tuple[tuple[str, bool], ...]
+"""The columns of a condition, each with whether it has a value: a None is spelled otherwise."""
+Shape = tuple[Any, ...]
+SPELLED_MAX = 1024
+"""So many texts of each kind are kept: a limit is part of the text, and lanes ask for any number up to 64."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Dialect:
     """How one database spells what the two spell differently."""
 
@@ -29,10 +39,10 @@ class Dialect:
         """SQLite puts nulls first by itself; PostgreSQL must be told, and only where there may be any."""
         return " NULLS FIRST" if self.name == "postgres" and column not in _certain(table) else ""
 
-    def along(self, pick: Pick, column: str) -> str:
+    def along(self, table: Table, column: str, *, backwards: bool) -> str:
         """Which way an index is read: forwards, or backwards from its last."""
-        nulls = self.nulls_first(pick.table, column)
-        return f" DESC{nulls.replace('FIRST', 'LAST')}" if pick.backwards else nulls
+        nulls = self.nulls_first(table, column)
+        return f" DESC{nulls.replace('FIRST', 'LAST')}" if backwards else nulls
 
 
 SQLITE = Dialect("sqlite", "?", "rowid", "", {TEXT: "TEXT", WHOLE: "INTEGER", INSTANT: "INTEGER", BYTES: "BLOB"})
@@ -59,147 +69,166 @@ def create(table: Table, dialect: Dialect) -> list[str]:
 
 def pack(table: Table, column: str, value: Value) -> Any:
     """An instant is kept as whole microseconds since 1970."""
-    if table.columns[column] == INSTANT and isinstance(value, datetime):
+    if isinstance(value, datetime) and table.columns[column] == INSTANT:
         return (value - _EPOCH) // _MICROSECOND
     return value
 
 
+def packed(table: Table, cells: Mapping[str, Value]) -> list[Any]:
+    return [pack(table, column, value) for column, value in cells.items()]
+
+
 def unpack(table: Table, values: Sequence[Any]) -> Row:
-    row: Row = {}
-    for (column, kind), value in zip(table.columns.items(), values, strict=True):
-        row[column] = _EPOCH + value * _MICROSECOND if kind == INSTANT and value is not None else value
+    row: Row = dict(zip(table.columns, values, strict=True))
+    for column in _instants(table):
+        if (micros := row[column]) is not None:
+            row[column] = _EPOCH + micros * _MICROSECOND  # type: ignore[operator]
     return row
 
 
-def _equal(table: Table, where: Mapping[str, Value], dialect: Dialect) -> Statement:
-    parts, values = [], []
-    for column, value in where.items():
-        if value is None:
-            parts.append(f'"{column}" IS NULL')
-        else:
-            parts.append(f'"{column}" = {dialect.mark}')
-            values.append(pack(table, column, value))
-    return " AND ".join(parts) or "TRUE", values
+@lru_cache
+def _instants(table: Table) -> tuple[str, ...]:
+    return tuple(column for column, kind in table.columns.items() if kind == INSTANT)
+
+
+# Writing.
 
 
 def write(row: Write, dialect: Dialect) -> Statement:
+    return written(row.table, shape(row), dialect), values(row)
+
+
+def shape(row: Write) -> Shape:
+    """Writes of one shape to one table have one text."""
+    match row:
+        case Put(over=over):
+            return Put, over
+        case Drop(where=where):
+            return Drop, named(where)
+        case Change(where=where, to=to):
+            return Change, named(where), tuple(to)
+
+
+def values(row: Write) -> list[Any]:
+    """In the order in which the text asks for them."""
     table = row.table
     match row:
-        case Put(row=values, over=over):
-            return _put(table, values, over, dialect)
+        case Put(row=cells):
+            return [pack(table, column, cells.get(column)) for column in table.columns]
         case Drop(where=where):
-            condition, parameters = _equal(table, where, dialect)
-            return f'DELETE FROM "{table.name}" WHERE {condition}', parameters
+            return _given(table, where)
         case Change(where=where, to=to):
-            condition, parameters = _equal(table, where, dialect)
+            return packed(table, to) + _given(table, where)
+
+
+def named(where: Mapping[str, Value]) -> Named:
+    return tuple([(column, value is not None) for column, value in where.items()])
+
+
+def _given(table: Table, where: Mapping[str, Value]) -> list[Any]:
+    return [pack(table, column, value) for column, value in where.items() if value is not None]
+
+
+@lru_cache(SPELLED_MAX)
+def written(table: Table, shape: Shape, dialect: Dialect) -> str:
+    """The text of one write."""
+    match shape:
+        case (kind, over) if kind is Put:
+            return put_text(table, over, dialect)
+        case (kind, where) if kind is Drop:
+            return f'DELETE FROM "{table.name}" WHERE {_equal(where, dialect)}'
+        case _:
+            _, where, to = shape
             changes = ", ".join(f'"{column}" = {dialect.mark}' for column in to)
-            packed = [pack(table, column, value) for column, value in to.items()]
-            return f'UPDATE "{table.name}" SET {changes} WHERE {condition}', [*packed, *parameters]
+            return f'UPDATE "{table.name}" SET {changes} WHERE {_equal(where, dialect)}'
 
 
-def _put(table: Table, row: Mapping[str, Value], over: bool, dialect: Dialect) -> Statement:
-    statement = _PUTS.get((table.name, over, dialect.name))
-    if statement is None:
-        statement = _PUTS[table.name, over, dialect.name] = _put_statement(table, over, dialect)
-    return statement, [pack(table, column, row.get(column)) for column in table.columns]
-
-
-_PUTS: dict[tuple[str, bool, str], str] = {}
-"""A Put spells the same statement every time, and it is what most appends carry."""
-
-
-def _put_statement(table: Table, over: bool, dialect: Dialect) -> str:
-    names = ", ".join(f'"{column}"' for column in table.columns)
-    marks = ", ".join([dialect.mark] * len(table.columns))
+def put_text(table: Table, over: bool, dialect: Dialect, *, rows: int = 1) -> str:
     key = ", ".join(f'"{column}"' for column in table.key)
     rest = [column for column in table.columns if column not in table.key]
     changes = ", ".join(f'"{column}" = excluded."{column}"' for column in rest)
     then = f"DO UPDATE SET {changes}" if over and rest else "DO NOTHING"
-    return f'INSERT INTO "{table.name}" ({names}) VALUES ({marks}) ON CONFLICT ({key}) {then}'
+    marks = row_marks(len(table.columns), rows, dialect)
+    return f'INSERT INTO "{table.name}" ({_names(table)}) VALUES {marks} ON CONFLICT ({key}) {then}'
 
 
-def write_alike(writes: Sequence[Write], dialect: Dialect) -> Statement:
-    """Rows of different keys in one statement: put, dropped by the same columns, or changed in the same ones."""
-    first = writes[0]
-    if len(writes) == 1:
-        return write(first, dialect)
-    statements = [write(each, dialect) for each in writes]
-    packed = [value for _, values in statements for value in values]
-    match first:
-        case Put(table=table):
-            one, then = statements[0][0].split(" ON CONFLICT ")
-            return f"{one}, {_marks(len(table.columns), len(writes) - 1, dialect)} ON CONFLICT {then}", packed
-        case Drop(table=table, where=where):
-            name, given = f'"{table.name}"', _given(len(_named(where)), len(writes), dialect)
-            # CROSS JOIN is SQLite's word for this order of the two, and each row is found by its key.
-            found = f"SELECT {name}.{dialect.row_name} FROM {given} CROSS JOIN {name} ON {_found(table, where, 1)}"
-            return f"DELETE FROM {name} WHERE {dialect.row_name} IN ({found})", packed
-        case Change(table=table, where=where, to=to):
-            given = _given(len(to) + len(_named(where)), len(writes), dialect)
-            changes = ", ".join(f'"{column}" = given.column{number}' for number, column in enumerate(to, 1))
-            return f'UPDATE "{table.name}" SET {changes} FROM {given} WHERE {_found(table, where, len(to) + 1)}', packed
-
-
-def _named(where: Mapping[str, Value]) -> list[str]:
-    return [column for column, value in where.items() if value is not None]
-
-
-def _given(columns: int, rows: int, dialect: Dialect) -> str:
-    return f"(VALUES {_marks(columns, rows, dialect)}) AS given"
-
-
-def _found(table: Table, where: Mapping[str, Value], first: int) -> str:
-    """Equal to the given columns from the `first` on, and without a value where there is none."""
-    same = [f'"{table.name}"."{column}" = given.column{number}' for number, column in enumerate(_named(where), first)]
-    none = [f'"{table.name}"."{column}" IS NULL' for column, value in where.items() if value is None]
-    return " AND ".join(same + none)
-
-
-def _marks(columns: int, rows: int, dialect: Dialect) -> str:
+def row_marks(columns: int, rows: int, dialect: Dialect) -> str:
     return ", ".join([f"({', '.join([dialect.mark] * columns)})"] * rows)
 
 
-def _condition(pick: Pick, dialect: Dialect) -> Statement:
-    table, certain = pick.table, _certain(pick.table)
-    condition, values = _equal(table, pick.where, dialect)
-    for column, most in pick.upto.items():
-        bound = f'"{column}" <= {dialect.mark}'
-        condition += f" AND {bound}" if column in certain else f' AND ({bound} OR "{column}" IS NULL)'
-        values.append(pack(table, column, most))
-    for column, least in pick.since.items():
-        condition += f' AND "{column}" >= {dialect.mark}'
-        values.append(pack(table, column, least))
-    return condition, values
+def _equal(where: Named, dialect: Dialect) -> str:
+    parts = [f'"{column}" = {dialect.mark}' if given else f'"{column}" IS NULL' for column, given in where]
+    return " AND ".join(parts) or "TRUE"
 
 
-def _tail(pick: Pick, dialect: Dialect) -> str:
-    order = ", ".join(f'"{column}"{dialect.along(pick, column)}' for column in pick.order)
-    return (f" ORDER BY {order}" if order else "") + (f" LIMIT {int(pick.limit)}" if pick.limit is not None else "")
-
-
-def _names(table: Table) -> str:
-    return ", ".join(f'"{column}"' for column in table.columns)
+# Asking.
 
 
 def select(pick: Pick, dialect: Dialect) -> Statement:
-    condition, values = _condition(pick, dialect)
-    return f'SELECT {_names(pick.table)} FROM "{pick.table.name}" WHERE {condition}{_tail(pick, dialect)}', values
+    return _selected(*_asked(pick), dialect), _bounds(pick)
 
 
 def claim(asked: Claim, dialect: Dialect) -> Statement:
     """One statement picks, sets and gives back; on PostgreSQL rows another claimer holds are stepped over."""
-    pick, table = asked.pick, asked.pick.table
-    condition, values = _condition(pick, dialect)
-    changes = [f'"{column}" = {dialect.mark}' for column in asked.to]
-    packed = [pack(table, column, value) for column, value in asked.to.items()]
-    if asked.raising:
-        changes.append(f'"{asked.raising}" = COALESCE("{asked.raising}", 0) + 1')
-    chosen = f'SELECT {dialect.row_name} FROM "{table.name}" WHERE {condition}{_tail(pick, dialect)}{dialect.locking}'
-    sql = (
+    text = _claimed(*_asked(asked.pick), tuple(asked.to), asked.raising, dialect)
+    return text, packed(asked.pick.table, asked.to) + _bounds(asked.pick)
+
+
+def _asked(pick: Pick) -> tuple[Any, ...]:
+    """All of a pick but its values."""
+    return (pick.table, named(pick.where), tuple(pick.upto), tuple(pick.since), pick.order, pick.limit, pick.backwards)
+
+
+def _bounds(pick: Pick) -> list[Any]:
+    table = pick.table
+    return _given(table, pick.where) + packed(table, pick.upto) + packed(table, pick.since)
+
+
+Columns = tuple[str, ...]
+
+
+@lru_cache(SPELLED_MAX)
+def _selected(
+    table: Table, where: Named, upto: Columns, since: Columns, order: Columns, limit: int | None, backwards: bool,
+    dialect: Dialect,
+) -> str:  # fmt: skip
+    condition, tail = _condition(table, where, upto, since, dialect), _tail(table, order, limit, backwards, dialect)
+    return f'SELECT {_names(table)} FROM "{table.name}" WHERE {condition}{tail}'
+
+
+@lru_cache(SPELLED_MAX)
+def _claimed(
+    table: Table, where: Named, upto: Columns, since: Columns, order: Columns, limit: int | None, backwards: bool,
+    to: Columns, raising: str | None, dialect: Dialect,
+) -> str:  # fmt: skip
+    condition, tail = _condition(table, where, upto, since, dialect), _tail(table, order, limit, backwards, dialect)
+    changes = [f'"{column}" = {dialect.mark}' for column in to]
+    if raising:
+        changes.append(f'"{raising}" = COALESCE("{raising}", 0) + 1')
+    chosen = f'SELECT {dialect.row_name} FROM "{table.name}" WHERE {condition}{tail}{dialect.locking}'
+    return (
         f'UPDATE "{table.name}" SET {", ".join(changes)} WHERE {dialect.row_name} IN ({chosen})'
         f" RETURNING {_names(table)}"
     )
-    return sql, [*packed, *values]
+
+
+def _condition(table: Table, where: Named, upto: Columns, since: Columns, dialect: Dialect) -> str:
+    condition, certain = _equal(where, dialect), _certain(table)
+    for column in upto:
+        bound = f'"{column}" <= {dialect.mark}'
+        condition += f" AND {bound}" if column in certain else f' AND ({bound} OR "{column}" IS NULL)'
+    for column in since:
+        condition += f' AND "{column}" >= {dialect.mark}'
+    return condition
+
+
+def _tail(table: Table, order: Columns, limit: int | None, backwards: bool, dialect: Dialect) -> str:
+    along = ", ".join(f'"{column}"{dialect.along(table, column, backwards=backwards)}' for column in order)
+    return (f" ORDER BY {along}" if along else "") + (f" LIMIT {int(limit)}" if limit is not None else "")
+
+
+def _names(table: Table) -> str:
+    return ", ".join(f'"{column}"' for column in table.columns)
 
 
 def in_order(rows: list[Row], pick: Pick) -> list[Row]:

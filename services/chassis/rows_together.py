@@ -8,13 +8,14 @@ different keys are independent, so they may be written together and in any order
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import zip_longest
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from itertools import chain, count, zip_longest
 from typing import Any
 
 from services.chassis import rows_sql
 from services.chassis.rows import Change, Drop, Put, Table, Value, Write
-from services.chassis.rows_sql import SQLITE
+from services.chassis.rows_sql import SQLITE, Named, Shape
 
 Execute = Callable[[str, Sequence[Any]], Any]
 Key = tuple[Value, ...]
@@ -49,12 +50,12 @@ class RowsTogether:
     def settle(self, table: Table) -> None:
         """The first write to each row, then the second to each that has one, and so on."""
         for layer in zip_longest(*self._waiting.pop(table, {}).values()):
-            alike: dict[object, list[Write]] = defaultdict(list)
+            alike: dict[Shape, list[list[Any]]] = defaultdict(list)
             for write in filter(None, layer):
-                alike[_shape(write)].append(write)
-            for writes in alike.values():
-                for some in in_lengths(writes):
-                    self._execute(*rows_sql.write_alike(some, SQLITE))
+                alike[rows_sql.shape(write)].append(rows_sql.values(write))
+            for shape, rows in alike.items():
+                for some in in_lengths(rows):
+                    self._execute(together(table, shape, len(some)), list(chain.from_iterable(some)))
 
     def settle_all(self) -> None:
         for table in list(self._waiting):
@@ -86,17 +87,45 @@ def _whatever_was_there(write: Write) -> bool:
     return isinstance(write, Drop) and len(write.where) == len(write.table.key)
 
 
-def _shape(write: Write) -> object:
-    """Writes of one shape are one statement with other values."""
-    match write:
-        case Put(over=over):
-            return Put, over
-        case Drop(where=where):
-            return Drop, *_named(where)
-        case Change(where=where, to=to):
-            return Change, *_named(where), *to
+@lru_cache(rows_sql.SPELLED_MAX)
+def together(table: Table, shape: Shape, rows: int) -> str:
+    """Rows of different keys in one statement: put, dropped by the same columns, or changed in the same ones."""
+    if rows == 1:
+        return rows_sql.written(table, shape, SQLITE)
+    match shape:
+        case (kind, over) if kind is Put:
+            return rows_sql.put_text(table, over, SQLITE, rows=rows)
+        case (kind, where) if kind is Drop:
+            return _dropped(table, where, rows)
+        case _:
+            _, where, to = shape
+            return _changed(table, where, to, rows)
 
 
-def _named(where: Mapping[str, Value]) -> Iterator[tuple[str, bool]]:
-    """A condition spells a None otherwise."""
-    return ((column, value is None) for column, value in where.items())
+def _dropped(table: Table, where: Named, rows: int) -> str:
+    # CROSS JOIN is SQLite's word for this order of the two, and each row is found by its key.
+    given = f'{_given(_valued(where), rows)} CROSS JOIN "{table.name}" ON {_found(table, where, 1)}'
+    return f'DELETE FROM "{table.name}" WHERE rowid IN (SELECT "{table.name}".rowid FROM {given})'
+
+
+def _changed(table: Table, where: Named, to: Sequence[str], rows: int) -> str:
+    changes = ", ".join(f'"{column}" = given.column{number}' for number, column in enumerate(to, 1))
+    given = _given(len(to) + _valued(where), rows)
+    return f'UPDATE "{table.name}" SET {changes} FROM {given} WHERE {_found(table, where, len(to) + 1)}'
+
+
+def _given(columns: int, rows: int) -> str:
+    return f"(VALUES {rows_sql.row_marks(columns, rows, SQLITE)}) AS given"
+
+
+def _valued(where: Named) -> int:
+    return sum(given for _, given in where)
+
+
+def _found(table: Table, where: Named, first: int) -> str:
+    """Equal to the given columns from the `first` on, and without a value where there is none."""
+    numbers = count(first)
+    return " AND ".join(
+        f'"{table.name}"."{column}" ' + (f"= given.column{next(numbers)}" if given else "IS NULL")
+        for column, given in where
+    )

@@ -26,6 +26,7 @@ from events.subjects import answer_stream, delivery_stream, post_stream
 from services.channels.utm import marker_of
 from services.chassis.alarms import clear_alarm
 from services.chassis.answered import answered_once
+from services.chassis.concerns import Only, Reaction
 from services.chassis.rows import LINE, LOOKING, READY, Change, Pick, Put, Row, Write
 from services.chassis.store import Append, Say, Store
 from services.publisher import delivery, settling
@@ -33,8 +34,10 @@ from services.publisher.case import Case, read_case
 from services.publisher.consequences import SERVICE, consequences, look_alarm, retry_alarm
 from services.publisher.turns import IN_ORDER, Joining, fair_turn, first_line, join, last_line, wake
 
-Reaction = Callable[[Told], Awaitable[Append | None]]
 Ring = Callable[[dict[str, Any], Row], Awaitable[Append | None]]
+
+FIRST_SLOT = 2
+"""The version in its stream of the PostScheduled that follows a PostTakenIn at once."""
 
 
 def reactions(store: Store, *, clock: Any, new_id: Callable[[], str]) -> dict[type[Fact], Reaction]:
@@ -89,7 +92,7 @@ def reactions(store: Store, *, clock: Any, new_id: Callable[[], str]) -> dict[ty
         PostDue: post_due,
         PostCancelled: withdrawn,
         PostEdited: withdrawn,
-        PostScheduled: withdrawn,
+        PostScheduled: Only(planned_again, withdrawn),
         **answered_once(store, {SettleAsked: settle_asked}),
         ChannelConnected: connection_changed,
         GrantRefreshed: connection_changed,
@@ -122,6 +125,11 @@ def rings(store: Store, *, clock: Any, new_id: Callable[[], str]) -> dict[str, R
         return Append(rows=[Change(LINE, held, {"not_before": None})])
 
     return {"retry": next_step_due, "look": next_step_due, "line": line_due}
+
+
+def planned_again(told: Told) -> bool:
+    """Its first slot, right after it was taken in, takes no post out of anybody's hands."""
+    return told.version > FIRST_SLOT
 
 
 async def joined(store: Store, case: Case, mark: str) -> Append | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 import orjson
 
@@ -20,6 +20,7 @@ from events import (
 from events.channels import account_of
 from events.subjects import approval_stream, engagement_stream, name_of
 from services.chassis.clock import Clock
+from services.chassis.concerns import Only, Reaction
 from services.chassis.rows import Write
 from services.chassis.store import Append, Store
 from services.planning.rezoning import Keep
@@ -37,8 +38,6 @@ from services.scheduler.waiting import (
     release,
     to_the_desk,
 )
-
-Reaction = Callable[[Told], Awaitable[Append | None]]
 
 
 def reactions(store: Store, *, clock: Clock, new_id: Callable[[], str]) -> dict[type[Fact], Reaction]:
@@ -62,10 +61,6 @@ def about_posts(store: Store, *, clock: Clock, new_id: Callable[[], str]) -> dic
 
     async def post_published(told: Told) -> Append | None:
         """One that went out after its channel's midnight counts there, and the desk sees to both days (S17a)."""
-        assert isinstance(told.fact, PostPublished)  # noqa: S101 - the table
-        fact = told.fact
-        if fact.slot_at is None or not counted_by(fact.connection).parts(fact.slot_at, fact.published_at):
-            return None
         case = await read_case(store, told.story)
         return to_desk(case, [], told) if case and case.state.phase == "published" else None
 
@@ -99,11 +94,18 @@ def about_posts(store: Store, *, clock: Clock, new_id: Callable[[], str]) -> dic
 
     return {
         PostFailed: post_failed,
-        PostPublished: post_published,
+        PostPublished: Only(went_out_elsewhere, post_published),
         DeliveryReturned: delivery_returned,
         ApprovalGiven: approval_given,
         ApprovalRefused: approval_refused,
     }
+
+
+def went_out_elsewhere(told: Told) -> bool:
+    """On another of its channel's days than its slot is on."""
+    fact = told.fact
+    assert isinstance(fact, PostPublished)  # noqa: S101 - the table
+    return fact.slot_at is not None and counted_by(fact.connection).parts(fact.slot_at, fact.published_at)
 
 
 def about_accounts(store: Store, *, clock: Clock, new_id: Callable[[], str]) -> dict[type[Fact], Reaction]:

@@ -14,6 +14,7 @@ from events.subjects import post_stream
 from services.chassis.alarms import Alarms
 from services.chassis.bells import BelledStore
 from services.chassis.clock import SteppingClock
+from services.chassis.concerns import Only
 from services.chassis.inbox import Inbox
 from services.chassis.rows import READY, Put
 from services.chassis.store import Append, Say
@@ -26,7 +27,7 @@ DUE = PostDue(round=1, connection="acme.x", content=Content(text="t"), content_h
 class Shop:
     """Answers each PostDue with a PostCancelled in a stream of its own; `broken` stories break the handler.
 
-    For `unkeepable` ones it answers with a row that no store keeps.
+    For `unkeepable` ones it answers with a row that no store keeps; those `of_no_concern` it need not hear.
     """
 
     def __init__(self, store: Any = None, clock: SteppingClock | None = None) -> None:
@@ -35,12 +36,14 @@ class Shop:
         self._ids = itertools.count(1)
         self.broken: set[str] = set()
         self.unkeepable: set[str] = set()
+        self.of_no_concern: set[str] = set()
         self.tried: list[tuple[str, datetime]] = []
         self.open()
 
     def open(self) -> None:
         """A fresh start over the same store."""
-        self.inbox = Inbox(self.store, "publisher", {PostDue: self.post_due}, clock=self.clock, new_id=self.new_id)
+        heard = {PostDue: Only(lambda told: told.story not in self.of_no_concern, self.post_due)}
+        self.inbox = Inbox(self.store, "publisher", heard, clock=self.clock, new_id=self.new_id)
         self.alarms = Alarms(self.store, "publisher", self.inbox.rings, clock=self.clock)
 
     def new_id(self) -> str:

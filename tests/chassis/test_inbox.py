@@ -60,6 +60,24 @@ async def test_the_checkpoint_is_written_with_what_the_fact_brought_about(shop):
     assert (await shop.store.pick(Pick(CHECKPOINT)))[0]["position"] == 2
 
 
+async def test_a_fact_that_says_itself_that_it_concerns_nobody_is_passed_by(shop):
+    """It costs no write; a restart passes it by once more."""
+    shop.of_no_concern.add("acme.idle")
+    for story in ("acme.one", "acme.idle", "acme.two", "acme.idle"):
+        await shop.say(story)
+    await shop.inbox.catch_up()
+    assert [story for story, _ in shop.tried] == ["acme.one", "acme.two"]
+    assert ((await shop.store.pick(Pick(CHECKPOINT)))[0]["position"], shop.inbox.position) == (3, 6)
+
+
+async def test_a_fact_of_which_nobody_can_say_whom_it_concerns_is_held_alone(shop):
+    """I25: it is a fact that breaks its handler."""
+    shop.of_no_concern = None
+    await shop.say("acme.one")
+    await shop.inbox.catch_up()
+    assert [(row["key"], row["position"]) for row in await shop.store.pick(Pick(HELD))] == [("acme.one", 1)]
+
+
 async def test_two_ears_of_one_service_take_each_fact_once(shop):
     other = Shop()
     other.store, other.clock = shop.store, shop.clock

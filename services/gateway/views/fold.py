@@ -43,6 +43,8 @@ FAR_BEHIND: Final = 20_000
 """A view so many facts behind is rebuilt in memory and swapped in, which is faster by far than page after page."""
 LOOK_EVERY_S: Final = 1.0
 """The fallback when no bell rings (D1)."""
+REST_S: Final = 0.1
+"""After a page, unless somebody waits for the next: a fuller page costs little more than one of a few facts."""
 DIFFERENCES_MAX: Final = 10
 
 T = TypeVar("T")
@@ -61,7 +63,7 @@ class Views:
         self._keep = Keep(url)
         self._keep.at_once(lambda db: keeping.prepare(db, self._keep, self._views))
         self._positions: dict[str, int] = self._keep.at_once(self._standings)
-        self._bell = store.bell(FACTS)
+        self._bell, self._wanted = store.bell(FACTS), asyncio.Event()
         self._moved: set[asyncio.Event] = set()
         self._turn, self._one_rebuild = asyncio.Lock(), asyncio.Lock()
         self._checked = False
@@ -91,11 +93,13 @@ class Views:
                 # What was read stays right, only older; a full disk or a lost database heals, a newer release is told.
                 self.stopped = str(broken)
                 log.error("the views wait", error=str(broken))
+            await self._clock.nap(REST_S, self._wanted)
+            self._wanted.clear()
             await self._clock.nap(LOOK_EVERY_S, self._bell)
 
     async def in_flight(self) -> str | None:
         if self._one_rebuild.locked() or self.position < await self._store.position():
-            self._bell.set()
+            self._hurry()
             return "a fact the views have not folded"
         return None
 
@@ -146,6 +150,10 @@ class Views:
             view.table.name: page[-1].position for view in level
         }
 
+    def _hurry(self) -> None:
+        self._bell.set()
+        self._wanted.set()
+
     def _arrived(self, positions: dict[str, int]) -> None:
         self._positions |= positions
         for event in self._moved:
@@ -159,6 +167,7 @@ class Views:
         try:
             while self.position < position and (left := until - self._clock.elapsed()) > 0:
                 event.clear()
+                self._hurry()
                 await self._clock.nap(left, event)
         finally:
             self._moved.discard(event)

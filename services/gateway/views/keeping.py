@@ -12,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+import orjson
 import psycopg
 from psycopg import sql
 from sqlalchemy import (
@@ -52,6 +53,14 @@ STANDING = Table(
     Column("generation", Integer, nullable=False),
 )
 """How far each view has folded, and the id of the fact it folded last, by which another log is recognised (I26)."""
+
+
+class Standing(NamedTuple):
+    view: str
+    position: int
+    fact: str
+    shape: int
+    generation: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,20 +209,24 @@ def indexes(view: View, table: Table, generation: int) -> list[Index]:
     ]
 
 
-def standing(db: Connection, view: View, *, lock: bool = False) -> Any:
+def standing(db: Connection, view: View, *, lock: bool = False) -> Standing:
     """How far a view is."""
     return standings(db, [view], lock=lock)[view.table.name]
 
 
-def standings(db: Connection, views: Iterable[View], *, lock: bool = False) -> dict[str, Any]:
+def standings(db: Connection, views: Iterable[View], *, lock: bool = False) -> dict[str, Standing]:
     """Whoever is about to move views locks them, in one order: two processes never fold one page twice."""
-    asked = select(STANDING).where(STANDING.c.view.in_([view.table.name for view in views])).order_by(STANDING.c.view)
-    return {row.view: row for row in db.execute(asked.with_for_update() if lock else asked)}
+    locking = " FOR UPDATE" if lock and _on_postgres(db) else ""
+    asked = f"SELECT {', '.join(Standing._fields)} FROM standing WHERE {_among(db, 'view')} ORDER BY view{locking}"
+    found = db.exec_driver_sql(asked, (_names(db, [view.table.name for view in views]),))
+    return {row[0]: Standing(*row) for row in found.fetchall()}
 
 
-def moved(db: Connection, views: Iterable[View], position: int, fact: str, **more: Any) -> None:
-    named = STANDING.c.view.in_([view.table.name for view in views])
-    db.execute(STANDING.update().where(named).values(position=position, fact=fact, **more))
+def moved(db: Connection, views: Iterable[View], position: int, fact: str, *, generation: int | None = None) -> None:
+    mark = "%s" if _on_postgres(db) else "?"
+    changes = f"position = {mark}, fact = {mark}, generation = COALESCE({mark}, generation)"
+    names = _names(db, [view.table.name for view in views])
+    db.exec_driver_sql(f"UPDATE standing SET {changes} WHERE {_among(db, 'view')}", (position, fact, generation, names))
 
 
 def empty(db: Connection, view: View) -> None:
@@ -222,11 +235,25 @@ def empty(db: Connection, view: View) -> None:
 
 
 def load(db: Connection, view: View, keys: Iterable[str]) -> dict[str, Document]:
-    table, found = view.table, {}
+    asked, found = f'SELECT key, body FROM "{view.table.name}" WHERE {_among(db, "key")}', {}
     for some in in_parts(keys, MANY):
-        rows = db.execute(select(table.c.key, table.c.body).where(table.c.key.in_(some)))
+        rows = db.exec_driver_sql(asked, (_names(db, some),)).fetchall()
         found.update({key: unpacked(body) for key, body in rows})
     return found
+
+
+def _on_postgres(db: Connection) -> bool:
+    return db.dialect.name == "postgresql"
+
+
+def _among(db: Connection, column: str) -> str:
+    """One of many names, and the same text however many there are: the views ask so for every page they fold, and
+    *m* the library takes longer to spell a list than the database to find what is on it."""
+    return f"{column} = ANY(%s)" if _on_postgres(db) else f"{column} IN (SELECT value FROM json_each(?))"
+
+
+def _names(db: Connection, names: list[str]) -> Any:
+    return names if _on_postgres(db) else orjson.dumps(names).decode()
 
 
 def put(db: Connection, keep: Keep, view: View, table: Table, documents: Mapping[str, Document]) -> None:
