@@ -49,7 +49,7 @@ SEEDS: dict[str, Seed] = {
         124, "nobody_asks_how_far_another_relay_has_come"
     ),
     "an attempt whose beginning the store did not answer was dropped, and leaving left it without an outcome": Seed(
-        3348, "an_attempt_that_began_unheard_is_left_lying"
+        13714, "an_attempt_that_began_unheard_is_left_lying"
     ),
     "a post that went out late gave its slot back and took it again whenever it was heard": Seed(
         1155, "what_went_out_late_is_counted_again_whenever_it_is_heard"
