@@ -108,7 +108,7 @@ FOUND_BY: dict[str, int] = {
     "a_link_is_dressed_for_the_campaign_of_the_day": 1,
     "an_intent_lasts_a_minute": 0,
     "whoever_leaves_waits_for_nobody": 1,
-    "an_attempt_that_began_unheard_is_left_lying": 3348,
+    "an_attempt_that_began_unheard_is_left_lying": 13714,
     "the_last_true_copy_is_taken_for_the_end": 6,
     "nobody_asks_how_far_another_relay_has_come": 6,
 }
