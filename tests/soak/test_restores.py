@@ -11,7 +11,7 @@ MUCH_FORGOTTEN = 4
 """A seed whose house had forgotten several posts that were live."""
 LOST_TWICE = 13
 """A seed in which posts that went out before the first restore still wait for their slots after the second."""
-RENAMED = 243
+RENAMED = 747
 """A seed in which a blog's post went out under a title that the restored log has never heard of."""
 
 
