@@ -75,7 +75,7 @@ def pack(table: Table, column: str, value: Value) -> Any:
 
 
 def packed(table: Table, cells: Mapping[str, Value]) -> list[Any]:
-    return [pack(table, column, value) for column, value in cells.items()]
+    return [pack(table, column, value) if isinstance(value, datetime) else value for column, value in cells.items()]
 
 
 def unpack(table: Table, values: Sequence[Any]) -> Row:
@@ -114,7 +114,7 @@ def values(row: Write) -> list[Any]:
     table = row.table
     match row:
         case Put(row=cells):
-            return [pack(table, column, cells.get(column)) for column in table.columns]
+            return packed(table, dict(zip(table.columns, map(cells.get, table.columns), strict=True)))
         case Drop(where=where):
             return _given(table, where)
         case Change(where=where, to=to):
@@ -126,7 +126,7 @@ def named(where: Mapping[str, Value]) -> Named:
 
 
 def _given(table: Table, where: Mapping[str, Value]) -> list[Any]:
-    return [pack(table, column, value) for column, value in where.items() if value is not None]
+    return [value for value in packed(table, where) if value is not None]
 
 
 @lru_cache(SPELLED_MAX)
