@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from tests.progress import counted
 from tests.simulation.bugs import BUGS
 from tests.simulation.report import Tally, play, play_all, told
 
@@ -25,11 +26,12 @@ def main() -> int:
         print(f"{outcome.facts} facts, {outcome.hash}")
         return 1 if outcome.breaches else 0
     seeds = range(asked.first, asked.first + asked.seeds)
+    outcomes = counted(play_all(seeds, workers=asked.workers, bug=asked.bug), len(seeds))
     if asked.hashes:
-        for outcome in play_all(seeds, workers=asked.workers, bug=asked.bug):
+        for outcome in outcomes:
             print(outcome.seed, outcome.hash)
         return 0
-    tally = Tally().add(play_all(seeds, workers=asked.workers, bug=asked.bug))
+    tally = Tally().add(outcomes)
     if tally.failed:
         print(tally.failures(), end="\n\n")
     print(tally.table())

@@ -9,9 +9,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 
+from tests.progress import counted
 from tests.simulation.crash_points import Point, all_points, deaths, first_of_each
 from tests.simulation.stories import STORIES
-from tests.soak.progress import counted
 from tests.soak.row import Row, Tried
 
 CHANNELS = ("linkedin", "x", "blog")

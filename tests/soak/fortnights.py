@@ -6,11 +6,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.progress import counted
 from tests.simulation.promises import ANTECEDENTS
 from tests.simulation.promises.words import said
 from tests.simulation.report import Tally, play_all
 from tests.simulation.troubles import KINDS
-from tests.soak.progress import counted
 from tests.soak.row import Row, Tried
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.journeys.test_killed import FIRST_ACTION_S, MOMENTS, SEED, Kills, killed
-from tests.soak.progress import counted
+from tests.progress import counted
 from tests.soak.row import Row, Tried
 
 

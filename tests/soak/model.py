@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tests.progress import counted
 from tests.simulation.model import faultless, modelled
 from tests.simulation.plan import Plan
 from tests.simulation.report import Tally, play_all
-from tests.soak.progress import counted
 from tests.soak.row import Row, Tried
 
 UNKNOWN_MAX = 0.001

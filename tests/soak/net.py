@@ -11,10 +11,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from tests.progress import counted
 from tests.simulation.bugs import BUGS
 from tests.simulation.mutants.hunting import first_ten, hunt
 from tests.simulation.net import Caught, bug_caught, table
-from tests.soak.progress import counted
 from tests.soak.row import Row, Tried
 
 

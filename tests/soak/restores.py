@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+from tests.progress import counted
 from tests.simulation.plan import plan_of
 from tests.simulation.report import AT_A_TIME, calm, played
 from tests.simulation.restored import RestoredHouse
-from tests.soak.progress import counted
 from tests.soak.row import Row, Tried
 
 SIDE_BY_SIDE_FROM = 50
