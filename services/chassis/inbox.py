@@ -121,9 +121,16 @@ class Inbox:
                 heard = await self._lost(outcomes[len(done)], heard, first=not done)
         self.position = max(self.position or 0, page[-1].position)
         if self.position - self._written > SKIP_MAX:
-            read = Read(self._service, self._written, self.position, page[-1].id)
-            await self._store.append(Append(read=read))
-            self._written = self.position
+            await self._passed_by(page[-1])
+
+    async def _passed_by(self, last: Told) -> None:
+        """Nothing up to here concerns us, and that is written down; somebody else who reads for us may have done it."""
+        try:
+            await self._store.append(Append(read=Read(self._service, self._written, last.position, last.id)))
+            self._written = last.position
+        except CheckpointMoved:
+            await self._remember()
+            self.position = max(self.position or 0, last.position)
 
     async def _lost(self, failed: BaseException | None, heard: list[Told], *, first: bool) -> list[Told]:
         """Somebody else moved first: decide again. At the checkpoint itself: somebody else reads for this service."""

@@ -67,6 +67,13 @@ def create(table: Table, dialect: Dialect) -> list[str]:
     return statements
 
 
+def quoted(table: Table, column: str) -> str:
+    """KeyError for a column the table has not: SQLite would take its name for a text, and find nothing."""
+    if column not in table.columns:
+        raise KeyError(f"{table.name} has no column {column}")
+    return f'"{column}"'
+
+
 def pack(table: Table, column: str, value: Value) -> Any:
     """An instant is kept as whole microseconds since 1970."""
     if isinstance(value, datetime) and table.columns[column] == INSTANT:
@@ -136,11 +143,11 @@ def written(table: Table, shape: Shape, dialect: Dialect) -> str:
         case (kind, over) if kind is Put:
             return put_text(table, over, dialect)
         case (kind, where) if kind is Drop:
-            return f'DELETE FROM "{table.name}" WHERE {_equal(where, dialect)}'
+            return f'DELETE FROM "{table.name}" WHERE {_equal(table, where, dialect)}'
         case _:
             _, where, to = shape
-            changes = ", ".join(f'"{column}" = {dialect.mark}' for column in to)
-            return f'UPDATE "{table.name}" SET {changes} WHERE {_equal(where, dialect)}'
+            changes = ", ".join(f"{quoted(table, column)} = {dialect.mark}" for column in to)
+            return f'UPDATE "{table.name}" SET {changes} WHERE {_equal(table, where, dialect)}'
 
 
 def put_text(table: Table, over: bool, dialect: Dialect, *, rows: int = 1) -> str:
@@ -156,8 +163,8 @@ def row_marks(columns: int, rows: int, dialect: Dialect) -> str:
     return ", ".join([f"({', '.join([dialect.mark] * columns)})"] * rows)
 
 
-def _equal(where: Named, dialect: Dialect) -> str:
-    parts = [f'"{column}" = {dialect.mark}' if given else f'"{column}" IS NULL' for column, given in where]
+def _equal(table: Table, where: Named, dialect: Dialect) -> str:
+    parts = [f"{quoted(table, column)} {f'= {dialect.mark}' if given else 'IS NULL'}" for column, given in where]
     return " AND ".join(parts) or "TRUE"
 
 
@@ -202,9 +209,9 @@ def _claimed(
     to: Columns, raising: str | None, dialect: Dialect,
 ) -> str:  # fmt: skip
     condition, tail = _condition(table, where, upto, since, dialect), _tail(table, order, limit, backwards, dialect)
-    changes = [f'"{column}" = {dialect.mark}' for column in to]
+    changes = [f"{quoted(table, column)} = {dialect.mark}" for column in to]
     if raising:
-        changes.append(f'"{raising}" = COALESCE("{raising}", 0) + 1')
+        changes.append(f"{quoted(table, raising)} = COALESCE({quoted(table, raising)}, 0) + 1")
     chosen = f'SELECT {dialect.row_name} FROM "{table.name}" WHERE {condition}{tail}{dialect.locking}'
     return (
         f'UPDATE "{table.name}" SET {", ".join(changes)} WHERE {dialect.row_name} IN ({chosen})'
@@ -213,17 +220,18 @@ def _claimed(
 
 
 def _condition(table: Table, where: Named, upto: Columns, since: Columns, dialect: Dialect) -> str:
-    condition, certain = _equal(where, dialect), _certain(table)
+    condition, certain = _equal(table, where, dialect), _certain(table)
     for column in upto:
-        bound = f'"{column}" <= {dialect.mark}'
-        condition += f" AND {bound}" if column in certain else f' AND ({bound} OR "{column}" IS NULL)'
+        name = quoted(table, column)
+        bound = f"{name} <= {dialect.mark}"
+        condition += f" AND {bound}" if column in certain else f" AND ({bound} OR {name} IS NULL)"
     for column in since:
-        condition += f' AND "{column}" >= {dialect.mark}'
+        condition += f" AND {quoted(table, column)} >= {dialect.mark}"
     return condition
 
 
 def _tail(table: Table, order: Columns, limit: int | None, backwards: bool, dialect: Dialect) -> str:
-    along = ", ".join(f'"{column}"{dialect.along(table, column, backwards=backwards)}' for column in order)
+    along = ", ".join(f"{quoted(table, column)}{dialect.along(table, column, backwards=backwards)}" for column in order)
     return (f" ORDER BY {along}" if along else "") + (f" LIMIT {int(limit)}" if limit is not None else "")
 
 

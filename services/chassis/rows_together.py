@@ -15,7 +15,7 @@ from typing import Any
 
 from services.chassis import rows_sql
 from services.chassis.rows import Change, Drop, Put, Table, Value, Write
-from services.chassis.rows_sql import SQLITE, Named, Shape
+from services.chassis.rows_sql import SQLITE, Named, Shape, quoted
 
 Execute = Callable[[str, Sequence[Any]], Any]
 Key = tuple[Value, ...]
@@ -109,7 +109,7 @@ def _dropped(table: Table, where: Named, rows: int) -> str:
 
 
 def _changed(table: Table, where: Named, to: Sequence[str], rows: int) -> str:
-    changes = ", ".join(f'"{column}" = given.column{number}' for number, column in enumerate(to, 1))
+    changes = ", ".join(f"{quoted(table, column)} = given.column{number}" for number, column in enumerate(to, 1))
     given = _given(len(to) + _valued(where), rows)
     return f'UPDATE "{table.name}" SET {changes} FROM {given} WHERE {_found(table, where, len(to) + 1)}'
 
@@ -126,6 +126,6 @@ def _found(table: Table, where: Named, first: int) -> str:
     """Equal to the given columns from the `first` on, and without a value where there is none."""
     numbers = count(first)
     return " AND ".join(
-        f'"{table.name}"."{column}" ' + (f"= given.column{next(numbers)}" if given else "IS NULL")
+        f'"{table.name}".{quoted(table, column)} ' + (f"= given.column{next(numbers)}" if given else "IS NULL")
         for column, given in where
     )

@@ -70,6 +70,26 @@ async def test_a_fact_that_says_itself_that_it_concerns_nobody_is_passed_by(shop
     assert ((await shop.store.pick(Pick(CHECKPOINT)))[0]["position"], shop.inbox.position) == (3, 6)
 
 
+async def test_of_two_ears_that_pass_by_alike_the_second_goes_on_from_where_the_first_has_written(shop, monkeypatch):
+    """Else it would try in vain to write at every page, and read a page at a time, until a fact concerned it (I14)."""
+    monkeypatch.setattr("services.chassis.inbox.SKIP_MAX", 2)
+    other = Shop()
+    other.store, other.clock = shop.store, shop.clock
+    other.open()
+    shop.of_no_concern.add("acme.idle")
+    other.of_no_concern.add("acme.idle")
+    for _ in range(3):
+        for _ in range(4):
+            await shop.say("acme.idle")
+        await shop.inbox.catch_up()
+        await other.inbox.catch_up()
+        assert other.inbox.position == shop.inbox.position == await shop.store.position()
+    await shop.say("acme.one")
+    await other.inbox.catch_up()
+    await shop.inbox.catch_up()
+    assert await shop.answered("acme.one") == 1
+
+
 async def test_a_fact_of_which_nobody_can_say_whom_it_concerns_is_held_alone(shop):
     """I25: it is a fact that breaks its handler."""
     shop.of_no_concern = None

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from services.chassis import rows_sql
 from services.chassis.rows import LINE, TABLES, TEXT, WHOLE, Change, Drop, Put, Table, Write
-from services.chassis.rows_sql import SQLITE
+from services.chassis.rows_sql import POSTGRES, SQLITE
 from services.chassis.rows_together import RowsTogether, in_lengths, together
 
 SHELF = Table("shelf", {"room": TEXT, "place": WHOLE, "book": TEXT, "lent": WHOLE}, key=("room", "place"))
@@ -64,6 +64,21 @@ def test_a_hundred_rows_are_a_few_statements():
 def test_of_many_writes_to_one_row_the_last_stands_alone():
     seen: list[Write] = [Put(SHELF, {"room": "hall", "place": 1, "lent": number}) for number in range(40)]
     assert left_by(seen, together=True) == ([("hall", 1, None, 39)], 1)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        Drop(SHELF, {"romo": "hall"}),
+        Change(SHELF, {"room": "hall"}, {"lnet": 1}),
+        Change(SHELF, {"romo": "hall"}, {"lent": 1}),
+    ],
+)
+def test_a_column_that_a_table_has_not_is_refused_by_name(write):
+    """SQLite would take the name for a text, and find nothing."""
+    for dialect in (SQLITE, POSTGRES):
+        with pytest.raises(KeyError, match="shelf has no column"):
+            rows_sql.write(write, dialect)
 
 
 def test_a_table_is_settled_by_itself():
