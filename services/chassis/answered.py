@@ -5,13 +5,12 @@ An answer is a refusal under the ask's own id, or a fact that names the ask as i
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 from events import Fact, RedriveAsked, Told
 from events.subjects import answer_stream, delivery_stream, post_stream
+from services.chassis.concerns import Reaction
 from services.chassis.store import Append, Store
-
-Reaction = Callable[[Told], Awaitable[Append | None]]
 
 
 def answered_once(store: Store, reactions: Mapping[type[Fact], Reaction]) -> dict[type[Fact], Reaction]:

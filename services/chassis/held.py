@@ -9,7 +9,7 @@ held sets the key's alarm anew, with a mark of its own: what a ring has not seen
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,10 +18,9 @@ from events.subjects import stuck_stream
 from services.chassis.alarms import set_alarm
 from services.chassis.bells import BelledStore
 from services.chassis.clock import Clock
+from services.chassis.concerns import Reaction
 from services.chassis.rows import HELD, Change, Drop, Pick, Put, Row, Write
 from services.chassis.store import Append, RowsRefused, Say, StoreError
-
-Reaction = Callable[[Told], Awaitable[Append | None]]
 
 TRY_AFTER = (timedelta(seconds=1), timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=10))
 """Between the five tries of a fact that its handler could not take (I25)."""

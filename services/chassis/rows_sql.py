@@ -20,6 +20,7 @@ _MICROSECOND = timedelta(microseconds=1)
 Statement = tuple[str, list[Any]]
 Named = tuple[tuple[str, bool], ...]
 """The columns of a condition, each with whether it has a value: a None is spelled otherwise."""
+Columns = tuple[str, ...]
 Shape = tuple[Any, ...]
 SPELLED_MAX = 1024
 """So many texts of each kind are kept: a limit is part of the text, and lanes ask for any number up to 64."""
@@ -189,9 +190,6 @@ def _asked(pick: Pick) -> tuple[Any, ...]:
 def _bounds(pick: Pick) -> list[Any]:
     table = pick.table
     return _given(table, pick.where) + packed(table, pick.upto) + packed(table, pick.since)
-
-
-Columns = tuple[str, ...]
 
 
 @lru_cache(SPELLED_MAX)

@@ -12,8 +12,9 @@ from events import Fact
 from services.chassis.alarms import HAND_MAX, Alarms, Ring
 from services.chassis.bells import BelledStore
 from services.chassis.clock import Clock
+from services.chassis.concerns import Reaction
 from services.chassis.drain import Drain
-from services.chassis.inbox import Inbox, Reaction
+from services.chassis.inbox import Inbox
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from services.channels.outcome import MeasureFailed, Measurement
 from services.chassis.alarms import set_alarm
 from services.chassis.budget import BudgetSpent
 from services.chassis.clock import Clock
+from services.chassis.concerns import Reaction
 from services.chassis.rows import READING, Pick, Put, Row, Write
 from services.chassis.store import Append, Say, Store
 from services.collector import engagement, measurement, weights
@@ -40,7 +41,6 @@ from services.planning.zones import zone_called
 ACTOR = "collector"
 STILL_PUBLISHING: Final = timedelta(weeks=4)
 """Whoever has published nothing for so long has nothing new to learn from (our setting)."""
-Reaction = Callable[[Told], Awaitable[Append | None]]
 Ring = Callable[[dict[str, Any], Row], Awaitable[Append | None]]
 
 

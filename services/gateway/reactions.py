@@ -10,7 +10,7 @@ from events.subjects import connection_stream, measurement_stream
 from services.chassis.alarms import Ring
 from services.chassis.bells import BelledStore
 from services.chassis.clock import Clock
-from services.chassis.inbox import Reaction
+from services.chassis.concerns import Reaction
 from services.chassis.rows import Row
 from services.chassis.store import Append
 from services.gateway import connection

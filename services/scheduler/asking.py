@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from events import (
@@ -19,6 +19,7 @@ from events import (
 from events.channels import account_of, channel_of
 from events.subjects import account_stream, connection_stream, post_stream
 from services.chassis.clock import Clock
+from services.chassis.concerns import Reaction
 from services.chassis.rows import Write
 from services.chassis.store import Append, Store
 from services.scheduler import grounds, post
@@ -30,7 +31,6 @@ from services.scheduler.limits import Sender, broken_limit
 from services.scheduler.seating import answer
 from services.scheduler.waiting import to_the_desk
 
-Reaction = Callable[[Told], Awaitable[Append | None]]
 TOGETHER = timedelta(milliseconds=250)
 """The last ask of a request calls the desk at once, the others only after this, so that they are planned together; it
 is called even if the last one is refused."""
