@@ -18,9 +18,12 @@ from events import (
     PostDue,
     PostFailed,
     PostPublished,
+    PostScheduled,
     PublishingPaused,
     PublishingResumed,
     SettleAsked,
+    Slot,
+    Why,
 )
 from events.subjects import answer_stream, asking_stream, connection_stream, house_stream, post_stream
 from services.channels.outcome import Absent, Found, Limited, LookFailed, Refused, Unavailable, Unclear
@@ -302,11 +305,16 @@ async def test_a_lane_that_lost_its_line_is_cut(house):
     assert await house.story() == ["AttemptStarted", "LateSendSeen"], "what had gone out is evidence"
 
 
-async def test_a_cancel_before_the_attempt_leaves_nothing_to_send(house):
+LATER = PostScheduled(connection=LINKEDIN, slot=Slot(at=NINE + HOUR, local="2026-11-24T10:00", zone="UTC"),
+                      why=Why(mode="best_practice", reason="rescheduled"))  # fmt: skip
+
+
+@pytest.mark.parametrize("taken_back", [PostCancelled(), LATER], ids=["cancelled", "moved"])
+async def test_what_is_taken_back_before_the_attempt_leaves_nothing_to_send(house, taken_back):
     """I16."""
     await house.due()
     await house.hear()
-    await house.say(post_stream(STORY), PostCancelled(), story=STORY)
+    await house.say(post_stream(STORY), taken_back, story=STORY)
     await house.settle()
     assert house.channels["linkedin"].sent == []
     assert await house.last() == DeliveryReturned(round=1, reason="withdrawn", tries=0)
