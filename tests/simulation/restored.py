@@ -177,21 +177,26 @@ class RestoredHouse(House):
     def _is_disguised(self, connection: str, story: str) -> bool:
         """Live without a link, by words that neither the log knows nor Production: an edit was forgotten, and nobody
         can find it. PROMISES.md says so in plain words."""
-        sent = {str(data["text"]) for _, name, data in self._messages() if name == story}
-        return self._is_live_without_a_trace(connection, story, self._texts(story) | sent)
+        known = self._texts(story) | self._sent(story)
+        return any(text not in known for text in self._bare(connection, story))
 
     def _was_taken_in_otherwise(self, connection: str, story: str) -> bool:
         """Production had sent other content under the name of a post that was live, which was parked; after the loss
         that was heard first and became the post, and what is live is in no word of it. PROMISES.md says so too."""
-        return self._is_live_without_a_trace(connection, story, self._texts(story))
+        never_heard = self._sent(story) - self._texts(story)
+        return bool(self._texts(story)) and any(text in never_heard for text in self._bare(connection, story))
 
     def _texts(self, story: str) -> set[str]:
+        """What the log has of it."""
         known = self.book.stories.get(story)
         return {told.fact.content.text for told in (known.told if known else ()) if isinstance(told.fact, TEXTS)}
 
-    def _is_live_without_a_trace(self, connection: str, story: str, texts: set[str]) -> bool:
-        live = self.world.live(connection, story)
-        return any(not each.marker and not each.link and each.text not in texts for each in live)
+    def _sent(self, story: str) -> set[str]:
+        return {str(data["text"]) for _, name, data in self._messages() if name == story}
+
+    def _bare(self, connection: str, story: str) -> list[str]:
+        """What is live of it and can be found by its words alone."""
+        return [each.text for each in self.world.live(connection, story) if not each.marker and not each.link]
 
     def _say_again(self) -> None:
         """Of whatever was acknowledged and is not in the log."""
@@ -213,7 +218,9 @@ class RestoredHouse(House):
         wrong = []
         for connection, story in self._named():
             live = self.world.live(connection, story)
-            if len(live) > 1 and story not in self.disguised and not self._was_taken_in_otherwise(connection, story):
+            if self._was_taken_in_otherwise(connection, story):
+                self.disguised.add(story)
+            if len(live) > 1 and story not in self.disguised:
                 wrong.append(f"{story} stands {len(live)} times on {connection}")
         for story in self.book.stories.values():
             if story.end is None:
