@@ -1,9 +1,10 @@
-"""A connection that says nothing, or says it drop by drop, holds a place that others need (A24)."""
+"""A connection that says nothing, or says it drop by drop, holds a place that others need (A24); answers go at once."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -69,6 +70,20 @@ async def still_open(reader: asyncio.StreamReader) -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(4 * AT_ONCE_S):
             await reader.read(1)
+
+
+async def test_no_write_of_an_answer_waits_for_the_acknowledgement_of_the_one_before():
+    at_once = asyncio.get_running_loop().create_future()
+
+    async def come(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        come_in = writer.get_extra_info("socket")
+        at_once.set_result(come_in.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    with listening("127.0.0.1", 0) as listener:
+        async with await asyncio.start_server(come, sock=listener):
+            await asyncio.open_connection(*listener.getsockname())
+            assert await asyncio.wait_for(at_once, ANY_S)
 
 
 @pytest.mark.parametrize(
