@@ -31,7 +31,7 @@ from events import (
 from events.production import Content
 from events.subjects import answer_stream, delivery_stream, post_stream
 from services.chassis.bells import FACTS
-from services.gateway.page.sheets import actions
+from services.gateway.page.sheets import LISTED_MAX, actions
 from services.gateway.views.turns import SECTIONS
 from tests.gateway.examples import STATES, THURSDAY, at
 from tests.gateway.telling import HASH
@@ -129,6 +129,21 @@ async def test_a_viewer_is_offered_nothing_to_do_and_may_do_nothing(week):
     parked = (await said_last(week, MessageParked)).stream
     assert (await send(week.http, f"/page/parked/{parked}/redrive")).status_code == 403
     assert await week.store.position() == before
+
+
+async def test_of_few_accounts_one_is_chosen_and_of_many_one_is_typed(week, browser):
+    for path in ("/", "/week"):
+        assert {"value": "acme"} in (await look(browser, path)).all("option")
+    for number in range(LISTED_MAX):
+        await week.teller.account(f"client-{number}", "UTC")
+    for path in ("/", "/week"):
+        shown = await look(browser, path)
+        assert [each["list"] for each in shown.all("input") if each.get("name") == "account"] == ["accounts"]
+        assert [each["id"] for each in shown.all("datalist")] == ["accounts"]
+        assert {"value": "acme"} not in shown.all("option")
+    assert {"value": "client-7"} in (await look(browser, "/page/accounts")).all("option")
+    await signed_in(week, "viewer", ["bistro"])
+    assert (await look(week.http, "/page/accounts")).all("option") == [{"value": "bistro"}]
 
 
 async def test_a_form_of_another_site_does_nothing(week, browser):

@@ -19,6 +19,7 @@ from events import (
 )
 from events.production import Content
 from events.subjects import answer_stream, post_stream
+from services.gateway.page.sheets import LISTED_MAX
 from tests.gateway.browsing import chromium, visiting
 from tests.gateway.examples import THURSDAY, at
 from tests.gateway.telling import HASH
@@ -66,6 +67,22 @@ async def test_by_keyboard_alone_one_filters_opens_reads_why_and_retries(browser
         await expect(page.locator("#name")).to_be_focused()
         assert visit.complaints == []
         assert visit.strangers == []
+
+
+async def test_of_many_accounts_one_is_typed_and_its_name_is_offered(browser):
+    async with visiting(browser) as visit:
+        for number in range(LISTED_MAX):
+            await visit.week.teller.account(f"client-{number}", "UTC")
+        page = (await visit.go("/")).page
+        await visit.tab_to(page.get_by_label("Account"))
+        await expect(page.locator("#accounts option")).to_have_count(LISTED_MAX + 2)
+        await page.keyboard.type("bistro")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".queue .name", has_text="acme.")).to_have_count(0)
+        assert "account=bistro" in page.url
+        assert await page.locator("#accounts option").count() == LISTED_MAX + 2, "what is seen anew keeps the names"
+        assert await visit.violations() == []
+        assert visit.complaints == []
 
 
 async def test_what_happens_is_seen_without_asking(browser):

@@ -102,7 +102,7 @@ async def week(desk: Desk, by: Principal, asked: Question, monday: date) -> dict
         "monday": monday,
         "before": monday - timedelta(days=7),
         "after": monday + timedelta(days=7),
-        "accounts": list(known),
+        "accounts": sheets.listed(list(known)),
     }
 
 

@@ -25,7 +25,7 @@ async def dialog(desk: Desk, by: Principal, story: str) -> dict[str, Any]:
     """What the dialog shows; whoever may not move posts is told so."""
     allow_story(by, "queue", story)
     document = await reading.document(desk, by, story)
-    zone = sheets.zones(await sheets.known_accounts(desk, by)).get(document["account"], "UTC")
+    zone = sheets.zones(await sheets.known_accounts(desk, by, [document["account"]])).get(document["account"], "UTC")
     shown = await reading.post(desk, document)
     return {
         "post": shown | sheets.when(shown, {shown["account"]: zone}),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select, true
 
 from services.gateway import reading
 from services.gateway.approval import Gate
@@ -22,16 +22,34 @@ from services.gateway.views.view import Document, unpacked
 from services.planning.zones import instant, zone_called
 
 ROWS: Final = 50
+LISTED_MAX: Final = 50
+"""So many accounts are a list to choose from."""
 OPEN: Final = ("limited", "retrying")
 """Reasons under *scheduled* with no attempt open: such a post may still be changed (S28)."""
 
 
-async def known_accounts(desk: Desk, by: Principal) -> dict[str, Document]:
+async def known_accounts(desk: Desk, by: Principal, named: Iterable[str] | None = None) -> dict[str, Document]:
+    """Their choices, of all or of those that are named."""
     c = accounts.table.c
-    asked = select(c.key, c.body).order_by(c.key)
-    rows = await desk.views.rows(asked if by.accounts is None else asked.where(c.key.in_(by.accounts)))
+    asked = select(c.key, c.body).where(_seen(by)).order_by(c.key)
+    rows = await desk.views.rows(asked if named is None else asked.where(c.key.in_(set(named))))
     found = {row.key: unpacked(row.body)["document"] for row in rows}
     return {name: document for name, document in found.items() if document}
+
+
+async def account_names(desk: Desk, by: Principal, limit: int | None = None) -> list[str]:
+    c = accounts.table.c
+    rows = await desk.views.rows(select(c.key).where(_seen(by)).order_by(c.key).limit(limit))
+    return [row.key for row in rows]
+
+
+def _seen(by: Principal) -> ColumnElement[bool]:
+    return true() if by.accounts is None else accounts.table.c.key.in_(by.accounts)
+
+
+def listed(names: Sequence[str]) -> Sequence[str] | None:
+    """None for more than anybody would look through: of so many, one is typed (`/page/accounts` knows them)."""
+    return names if len(names) <= LISTED_MAX else None
 
 
 def zones(known: Mapping[str, Document]) -> dict[str, str]:
@@ -48,7 +66,7 @@ async def paused(desk: Desk, by: Principal) -> list[str]:
 
 async def queue_sheet(desk: Desk, by: Principal, asked: Question, cursor: str | None) -> dict[str, Any]:
     documents, following = await reading.posts(desk, replace(asked, order="turn"), cursor=cursor, limit=ROWS)
-    known = await known_accounts(desk, by)
+    known = await known_accounts(desk, by, {document["account"] for document in documents})
     rows = await lines(desk, documents, zones(known))
     counts = await reading.counts(desk, replace(asked, status=None))
     grouped = groupby(rows, key=lambda row: section(row["status"], row["reason"]))
@@ -57,7 +75,7 @@ async def queue_sheet(desk: Desk, by: Principal, asked: Question, cursor: str | 
         "counts": counts,
         "total": sum(counts.values()),
         "following": following,
-        "accounts": list(known),
+        "accounts": listed(await account_names(desk, by, LISTED_MAX + 1)),
         "statuses": queue.STATUSES,
     }
 
@@ -123,7 +141,7 @@ def words(gate: Gate, by: Principal) -> list[Action]:
 
 async def post_sheet(desk: Desk, by: Principal, story: str) -> dict[str, Any]:
     document = await reading.document(desk, by, story)
-    zone = zones(await known_accounts(desk, by)).get(document["account"], "UTC")
+    zone = zones(await known_accounts(desk, by, [document["account"]])).get(document["account"], "UTC")
     shown = await reading.post(desk, document)
     thread = await desk.views.document(approvals, story)
     return {

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from services.gateway import reading
 from services.gateway.desk import Desk, allow
-from services.gateway.page import choices
+from services.gateway.page import choices, sheets
 from services.gateway.page.rendering import HEADERS, is_part, said, sheet
 from services.gateway.problems import Problem
 from services.gateway.routes.accounts import patched
@@ -29,6 +29,12 @@ def page_accounts(desk: Desk) -> APIRouter:
         what = {"preview": None, "wrong": None, "patch": "", **found, **more}
         return sheet(request, "account.html", status=status, pauses=await reading.paused(desk, by), offers=offers,
                      week_of=choices.week_of, **what)  # fmt: skip
+
+    @router.get("/page/accounts")
+    async def names(request: Request, by: Visitor) -> Response:
+        """What may be typed where there are too many to choose from."""
+        allow(by, "read")
+        return sheet(request, "_accounts.html", names=await sheets.account_names(desk, by))
 
     @router.get("/accounts/{id}")
     async def account(request: Request, id: Id, by: Visitor) -> Response:
