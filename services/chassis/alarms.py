@@ -88,9 +88,8 @@ class Alarms:
                     # What is due stays due; a full disk or a lost database heals, and we go on (I28).
                     self.stopped = str(broken)
                     log.error("the alarms wait", service=self._service, error=str(broken))
-                looking = asyncio.Event()
-                timer = asyncio.get_running_loop().call_later(LOOK_EVERY_S, looking.set)
-                await self._clock.wait(until, self._bell, looking)
+                timer = asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._bell.set)
+                await self._clock.wait(until, self._bell)
                 timer.cancel()
         finally:
             await self.close()

@@ -26,9 +26,10 @@ def bell_of_alarms(service: str) -> str:
 
 
 def _bell_for(write: Write) -> str:
-    values = write.row if isinstance(write, Put) else write.where
-    service = values.get("service") if write.table is ALARM else None
-    return bell_of_alarms(service) if isinstance(service, str) else write.table.name
+    if write.table is not ALARM:
+        return write.table.name
+    service = (write.row if isinstance(write, Put) else write.where).get("service")
+    return bell_of_alarms(service) if isinstance(service, str) else ALARM.name
 
 
 class BelledStore:

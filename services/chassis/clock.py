@@ -7,6 +7,7 @@ waits for an answer; it is monotonic and unscaled, except where a whole system r
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import itertools
 import math
@@ -57,6 +58,11 @@ def still_wanted() -> None:
 async def _first_of(seconds: float | None, wakes: tuple[asyncio.Event, ...]) -> None:
     still_wanted()
     if any(wake.is_set() for wake in wakes):
+        return
+    if len(wakes) == 1:  # which is nearly always, and needs no task to wait in
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await wakes[0].wait()
         return
     waiting = [asyncio.ensure_future(wake.wait()) for wake in wakes]
     try:

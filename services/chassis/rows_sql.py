@@ -6,7 +6,7 @@ a house asks and writes some hundred shapes, each of them some thousand times a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -75,15 +75,14 @@ def quoted(table: Table, column: str) -> str:
     return f'"{column}"'
 
 
-def pack(table: Table, column: str, value: Value) -> Any:
-    """An instant is kept as whole microseconds since 1970."""
-    if isinstance(value, datetime) and table.columns[column] == INSTANT:
-        return (value - _EPOCH) // _MICROSECOND
-    return value
+def packed(table: Table, cells: Iterable[tuple[str, Value]]) -> list[Any]:
+    """Values as the database keeps them."""
+    return [_micros(table, column, value) if isinstance(value, datetime) else value for column, value in cells]
 
 
-def packed(table: Table, cells: Mapping[str, Value]) -> list[Any]:
-    return [pack(table, column, value) if isinstance(value, datetime) else value for column, value in cells.items()]
+def _micros(table: Table, column: str, value: datetime) -> int | datetime:
+    """An instant is kept as whole microseconds since 1970; in any other column a time is for the database to refuse."""
+    return (value - _EPOCH) // _MICROSECOND if table.columns[column] == INSTANT else value
 
 
 def unpack(table: Table, values: Sequence[Any]) -> Row:
@@ -122,11 +121,11 @@ def values(row: Write) -> list[Any]:
     table = row.table
     match row:
         case Put(row=cells):
-            return packed(table, dict(zip(table.columns, map(cells.get, table.columns), strict=True)))
+            return packed(table, zip(table.columns, map(cells.get, table.columns), strict=True))
         case Drop(where=where):
             return _given(table, where)
         case Change(where=where, to=to):
-            return packed(table, to) + _given(table, where)
+            return packed(table, to.items()) + _given(table, where)
 
 
 def named(where: Mapping[str, Value]) -> Named:
@@ -134,7 +133,7 @@ def named(where: Mapping[str, Value]) -> Named:
 
 
 def _given(table: Table, where: Mapping[str, Value]) -> list[Any]:
-    return [value for value in packed(table, where) if value is not None]
+    return packed(table, [cell for cell in where.items() if cell[1] is not None])
 
 
 @lru_cache(SPELLED_MAX)
@@ -179,7 +178,7 @@ def select(pick: Pick, dialect: Dialect) -> Statement:
 def claim(asked: Claim, dialect: Dialect) -> Statement:
     """One statement picks, sets and gives back; on PostgreSQL rows another claimer holds are stepped over."""
     text = _claimed(*_asked(asked.pick), tuple(asked.to), asked.raising, dialect)
-    return text, packed(asked.pick.table, asked.to) + _bounds(asked.pick)
+    return text, packed(asked.pick.table, asked.to.items()) + _bounds(asked.pick)
 
 
 def _asked(pick: Pick) -> tuple[Any, ...]:
@@ -189,7 +188,7 @@ def _asked(pick: Pick) -> tuple[Any, ...]:
 
 def _bounds(pick: Pick) -> list[Any]:
     table = pick.table
-    return _given(table, pick.where) + packed(table, pick.upto) + packed(table, pick.since)
+    return _given(table, pick.where) + packed(table, (*pick.upto.items(), *pick.since.items()))
 
 
 @lru_cache(SPELLED_MAX)

@@ -76,7 +76,7 @@ def _key_of(write: Write) -> Key | None:
     """The one row it is about, where that can be said."""
     named = write.row if isinstance(write, Put) else write.where
     key = tuple(map(named.get, write.table.key))
-    moves = isinstance(write, Change) and any(column in write.to for column in write.table.key)
+    moves = isinstance(write, Change) and not write.to.keys().isdisjoint(write.table.key)
     return None if None in key or moves else key
 
 

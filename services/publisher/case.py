@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import reduce
 
@@ -45,6 +45,10 @@ class Case:
     def cause(self) -> Told:
         """Whatever came last, of the post or of its delivery, is what the next fact follows."""
         return max([self.last, *self.told[-1:]], key=lambda each: each.position)
+
+    def followed_by(self, told: Told) -> Case:
+        """After one more fact of the delivery, without reading anything again."""
+        return replace(self, state=delivery.evolve(self.state, told.fact), told=[*self.told, told])
 
     def say(self, facts: Sequence[Fact], *, at: datetime, new_id: Callable[[], str], cause: Told | None = None) -> Say:
         about = follow(cause or self.cause, actor="publisher", at=at)

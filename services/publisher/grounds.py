@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from events import (
     AccountChanged,
@@ -74,6 +75,7 @@ def paused(told: Sequence[Told]) -> bool:
     return bool(switched) and isinstance(switched[-1], PublishingPaused)
 
 
+@lru_cache(4096)
 def house_streams(connection: str) -> tuple[str, ...]:
     """The three reaches of the kill switch that cover this connection."""
     return tuple(house_stream(scope) for scope in ("all", channel_of(connection), account_of(connection)))

@@ -51,7 +51,8 @@ class Sending:
             started = await self._begin(line, ready)
             if started:
                 case, attempt, credential = started
-                await self._end(line, ready[0], attempt, await self._call(case, attempt, credential))
+                outcome = await self._call(case, attempt, credential)
+                await self._end(line, ready, case.followed_by(attempt), attempt, outcome)
         except FenceLost:
             return  # another lane has the line; an attempt of ours is found by its `look` alarm
 
@@ -189,26 +190,36 @@ class Sending:
         ring = {"ring": "line", "connection": connection}
         return [hold(connection, until), set_alarm(SERVICE, f"line-{connection}", until, ring)]
 
-    async def _end(self, line: Row, first: Row, attempt: Told, outcome: Outcome) -> None:
-        """The call cannot be taken back, so its outcome is written down as soon as the store takes it (I28)."""
-        fence_held = True
+    async def _end(self, line: Row, ready: Sequence[Row], case: Case, attempt: Told, outcome: Outcome) -> None:
+        """The call cannot be taken back, so its outcome is written down as soon as the store takes it (I28).
+
+        `case` is as the attempt left it: mostly nothing has moved since, and where something has, it is read again.
+        """
+        fence_held, known = True, True
         while True:
             try:
-                await self._stands(await self._told(line, first, attempt, outcome, fence_held=fence_held))
+                case = case if known else await self._read_again(case)
+                await self._stands(await self._told(line, ready, case, attempt, outcome, fence_held=fence_held))
                 return
             except FenceLost:
-                fence_held = False
+                fence_held = known = False
             except Conflict:
-                continue
+                known = False
             except (StoreError, OSError) as broken:
                 await self._store_again(broken)
+                known = False
 
-    async def _told(self, line: Row, first: Row, attempt: Told, outcome: Outcome, *, fence_held: bool) -> Append:
+    async def _read_again(self, case: Case) -> Case:
+        again = await read_case(self.store, case.story)
+        assert again is not None  # noqa: S101 - it was due, and facts stay
+        return again
+
+    async def _told(
+        self, line: Row, ready: Sequence[Row], case: Case, attempt: Told, outcome: Outcome, *, fence_held: bool
+    ) -> Append:
         """The outcome, in one append with the line's freedom; too late for the line, it is only evidence (F5)."""
-        story, started = str(first["story"]), attempt.fact
+        story, started, now = case.story, attempt.fact, self.clock.now()
         assert isinstance(started, AttemptStarted)  # noqa: S101 - _begin gave it
-        case, now = await read_case(self.store, story), self.clock.now()
-        assert case is not None  # noqa: S101 - it was due, and facts stay
         facts: Sequence[Fact] = []
         if fence_held:
             facts = delivery.settle(case.state, due=case.due, attempt=started.attempt, outcome=outcome, now=now)
@@ -218,7 +229,7 @@ class Sending:
         say = case.say(facts, at=now, new_id=self.new_id, cause=attempt)
         if not fence_held:
             return Append([say])
-        rows += await self._after(line, first, facts, case)
+        rows += await self._after(line, ready, facts, case)
         relied = connection_stream(case.due.connection)
         return Append([say], still={relied: case.still[relied]}, fence=_fence(line), rows=rows)
 
@@ -237,10 +248,10 @@ class Sending:
         log.error(what, error=str(broken))
         await self.clock.nap(STORE_AGAIN_S)
 
-    async def _after(self, line: Row, first: Row, facts: Sequence[Fact], case: Case) -> list[Write]:
+    async def _after(self, line: Row, ready: Sequence[Row], facts: Sequence[Fact], case: Case) -> list[Write]:
         """A limited post stays first in its line; a refused one too, and sets the line aside until the grant moves."""
-        line, ready = await self._seen(line), await self._pick_ready(line)
-        first = {**first, "due_at": case.due.slot_at}
+        line, rest = await self._who_is_next(line, ready[1:])
+        first = {**ready[0], "due_at": case.due.slot_at}
         match facts[0]:
             case RateLimited():
                 return [Put(READY, first), *free(line, [first])]
@@ -249,15 +260,17 @@ class Sending:
                 moved = not case.connection.connected or case.connection.credential_version > refused
                 return [Put(READY, first), *free(line, [first] if moved else [])]
             case _:
-                return free(line, ready)
+                return free(line, rest)
 
     async def _pick_ready(self, line: Row) -> Sequence[Row]:
         return await self.store.pick(Pick(READY, where={"connection": line["connection"]}, order=IN_ORDER, limit=2))
 
-    async def _seen(self, line: Row) -> Row:
-        """The line with the mark of whoever joined last, read before looking who is next."""
+    async def _who_is_next(self, line: Row, rest: Sequence[Row]) -> tuple[Row, Sequence[Row]]:
+        """The line with the mark of whoever joined last, read before looking; nobody has, and `rest` are still next."""
         now = await self.store.pick(Pick(LINE, where={"connection": line["connection"]}))
-        return {**line, "joined": now[0]["joined"]} if now else line
+        if not now or now[0]["joined"] == line["joined"]:
+            return line, rest
+        return {**line, "joined": now[0]["joined"]}, await self._pick_ready(line)
 
     async def _append(
         self, line: Row, case: Case, facts: Sequence[Fact], rows: list[Write], still: Any
