@@ -10,7 +10,6 @@ one who shares the alarms asks at every step whether another has given turns, an
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -35,7 +34,7 @@ def by_turn(service: str) -> Pick:
 def come_due(service: str, moment: datetime) -> tuple[Pick, Pick]:
     """Every alarm whose time has come by then, each pick along the index, however many are still to come."""
     upto = {"due_at": moment}
-    return replace(by_time(service), upto=upto), replace(by_turn(service), upto=upto)
+    return by_time(service)._replace(upto=upto), by_turn(service)._replace(upto=upto)
 
 
 class AlarmTurns:
@@ -51,8 +50,8 @@ class AlarmTurns:
 
     async def due(self, now: datetime, room: int, in_hand: Collection[str]) -> tuple[Pick, list[Row]]:
         """What is rung next, at most `room`, and what that was taken from: by time, or in a crowd by turns."""
-        come_by_time = replace(self.by_time, upto={"due_at": now})
-        first = await self._store.pick(replace(self.by_turn, limit=1)) if self.crowded or self._unseen else []
+        come_by_time = self.by_time._replace(upto={"due_at": now})
+        first = await self._store.pick(self.by_turn._replace(limit=1)) if self.crowded or self._unseen else []
         come = await self._found(come_by_time, PAGE if first else room + 1, in_hand)
         self.crowded, self._unseen = bool(first) or len(come) > room, self._shared
         if not self.crowded:
@@ -65,7 +64,7 @@ class AlarmTurns:
         return self.by_turn, (await self._found(self.by_turn, room, in_hand))[:room]
 
     async def _found(self, pick: Pick, limit: int, in_hand: Collection[str]) -> list[Row]:
-        rows = await self._store.pick(replace(pick, limit=limit + len(in_hand)))
+        rows = await self._store.pick(pick._replace(limit=limit + len(in_hand)))
         return [row for row in rows if row["name"] not in in_hand]
 
     def _given(self, come: Iterable[Row], current: int) -> list[Write]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -117,7 +116,7 @@ class Alarms:
         limit = self._hand_max * 2 if self._shared else len(self._hand) + 1
         in_hand = set(self._hand.values())
         for pick in (self._turns.by_turn, self._turns.by_time) if self._turns.crowded else (self._turns.by_time,):
-            for row in await self._store.pick(replace(pick, limit=limit)):
+            for row in await self._store.pick(pick._replace(limit=limit)):
                 if row["name"] not in in_hand and not self._elsewhere(row) and isinstance(row["due_at"], datetime):
                     return row["due_at"]
         return None
@@ -148,7 +147,7 @@ class Alarms:
         due, found = await self._turns.due(self._clock.now(), room, in_hand)
         if not self._shared or not found:
             return found
-        free = replace(due, upto={**due.upto, "lease_until": self._lease_now()}, limit=room)
+        free = due._replace(upto={**due.upto, "lease_until": self._lease_now()}, limit=room)
         return await self._store.claim(Claim(free, {"holder": self._holder, "lease_until": self._lease_now() + LEASE}))
 
     def _rung(self, ringing: asyncio.Task[None]) -> None:

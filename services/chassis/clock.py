@@ -102,13 +102,14 @@ class ScaledClock:
     def accept(self) -> None:
         """Set the house by the wall again, as at a start; an operator's answer to a jump."""
         self._wall_at_start, self._monotonic_at_start = self._wall(), self._monotonic()
+        self._house_at_start = self._start + (self._wall_at_start - self._origin) * self._speed
 
     def _wall_by_house(self) -> datetime:
         """Wall time at our start, advanced by the monotonic clock: what the wall should show."""
         return self._wall_at_start + timedelta(seconds=self._monotonic() - self._monotonic_at_start)
 
     def now(self) -> datetime:
-        return self._start + (self._wall_by_house() - self._origin) * self._speed
+        return self._house_at_start + timedelta(seconds=(self._monotonic() - self._monotonic_at_start) * self._speed)
 
     def walls(self) -> tuple[datetime, datetime]:
         """What the wall shows, and what the house takes it to be."""
@@ -149,8 +150,8 @@ class RealClock(ScaledClock):
     """House time is the wall's at start, advanced by the monotonic clock."""
 
     def __init__(self) -> None:
-        super().__init__(1.0)
-        self._start = self._origin = self._wall_at_start
+        now = datetime.now(UTC)
+        super().__init__(1.0, start=now, origin=now)
 
 
 class SteppingClock:

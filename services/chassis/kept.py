@@ -13,7 +13,7 @@ from events import Told
 
 RECENT_MAX = 4_000
 """Every service reads what is written within moments; whoever is further behind reads the file."""
-STREAMS_MAX = 20_000
+STREAMS_MAX = 40_000
 """So many facts of single streams, at some two kilobytes each; the stream used longest ago goes first."""
 
 

@@ -6,14 +6,15 @@ One `Append` is one caller's all-or-nothing; the store writes what many callers 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from events import Draft, Fact, Told
 from services.chassis.codec import Line
 from services.chassis.rows import Claim, Pick, Row, Write
 
 S = TypeVar("S")
+NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 Topics = Collection[str]
 """Of facts, such as `scheduler.post_due.v1`."""
 
@@ -46,8 +47,7 @@ class FenceLost(Conflict):
         self.connection, self.epoch, self.found = connection, epoch, found
 
 
-@dataclass(frozen=True, slots=True)
-class Say:
+class Say(NamedTuple):
     """Facts for one stream, whose last version is expected to be `after` (0: the stream is new)."""
 
     stream: str
@@ -63,8 +63,7 @@ class CheckpointMoved(Conflict):
         self.service, self.expected, self.found = service, expected, found
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(NamedTuple):
     """A service has taken the fact at `position`, and everything up to `before` before it (D1).
 
     The store refuses the append when the checkpoint is not at `before`, so facts may be handled side by side and
@@ -78,8 +77,7 @@ class Read:
     fact: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(NamedTuple):
     """One caller's all-or-nothing.
 
     `still` names streams the decision relied on, at the version it read them; `fence` is (connection, epoch): the
@@ -87,7 +85,7 @@ class Append:
     """
 
     says: Sequence[Say] = ()
-    still: Mapping[str, int] = field(default_factory=dict)
+    still: Mapping[str, int] = NOTHING
     fence: tuple[str, int] | None = None
     rows: Sequence[Write] = ()
     read: Read | None = None

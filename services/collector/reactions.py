@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -140,7 +139,7 @@ def _rows(story: str, state: Measuring, facts: list[Fact], now: datetime) -> lis
             retry_at = fact.retry_at
     rows = _next_alarm(story, after, at=retry_at)
     if state.planned is not None and any(isinstance(fact, MetricsCollected | MeasurementClosed) for fact in facts):
-        rows += [_reading(story, after), replace(_learn_again(state.planned.connection, now), over=False)]
+        rows += [_reading(story, after), _learn_again(state.planned.connection, now)._replace(over=False)]
     if any(isinstance(fact, MeasurementClosed) for fact in facts):
         account = account_of(story)
         # S43: once per closed post, coalesced per hour: every post of the hour sets the same alarm.

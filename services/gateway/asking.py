@@ -13,7 +13,7 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -129,7 +129,7 @@ class Asking:
                     decided = await decide()
                     rows = [*decided.append.rows, _answer_row(asked, decided.done)]
                     try:
-                        await self._store.append(replace(decided.append, rows=rows))
+                        await self._store.append(decided.append._replace(rows=rows))
                         return decided.done
                     except Conflict:
                         continue

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import reduce
+from typing import NamedTuple
 
 from events import AccountDocument, AttemptStarted, Fact, PostDue, Told, draft, follow
-from events.channels import account_of
+from events.channels import account_of, channel_of
 from events.subjects import account_stream, connection_stream, delivery_stream, post_stream
+from services.channels.utm import marker_of
 from services.chassis.store import Say, Store
 from services.publisher import delivery
 from services.publisher.grounds import Connection, connection_of, document_of, due_of, house_streams, last_due, paused
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """`standing` is None while the scheduler holds the post; `last` is the latest PostDue, withdrawn or not."""
 
     story: str
@@ -37,6 +37,11 @@ class Case:
         return self.last.fact
 
     @property
+    def marker(self) -> str:
+        """What it is found by on its channel (S34)."""
+        return marker_of(channel_of(self.due.connection), self.story)
+
+    @property
     def attempt(self) -> Told | None:
         """The attempt last started, with the time it was said."""
         return next((each for each in reversed(self.told) if isinstance(each.fact, AttemptStarted)), None)
@@ -48,7 +53,7 @@ class Case:
 
     def followed_by(self, told: Told) -> Case:
         """After one more fact of the delivery, without reading anything again."""
-        return replace(self, state=delivery.evolve(self.state, told.fact), told=[*self.told, told])
+        return self._replace(state=delivery.evolve(self.state, told.fact), told=[*self.told, told])
 
     def say(self, facts: Sequence[Fact], *, at: datetime, new_id: Callable[[], str], cause: Told | None = None) -> Say:
         about = follow(cause or self.cause, actor="publisher", at=at)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -171,7 +170,7 @@ class Lanes:
         not_yet = self._takeover.not_yet(rows)
         if not not_yet:
             return await self._store.claim(Claim(due, taken, raising="epoch"))
-        free = [replace(due, where={"connection": row["connection"]}) for row in rows if row["holder"] not in not_yet]
+        free = [due._replace(where={"connection": row["connection"]}) for row in rows if row["holder"] not in not_yet]
         return [row for pick in free for row in await self._store.claim(Claim(pick, taken, raising="epoch"))]
 
     def _due(self, table: Table, channel: str, limit: int) -> Pick:

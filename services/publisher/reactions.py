@@ -23,7 +23,6 @@ from events import (
 )
 from events.channels import channel_of
 from events.subjects import answer_stream, delivery_stream, post_stream
-from services.channels.utm import marker_of
 from services.chassis.alarms import clear_alarm
 from services.chassis.answered import answered_once
 from services.chassis.concerns import Only, Reaction
@@ -72,7 +71,7 @@ def reactions(store: Store, *, clock: Any, new_id: Callable[[], str]) -> dict[ty
         assert case is not None  # noqa: S101 - refusal() asked
         facts = settling.settle_asked(case.state, due=case.due, verdict=ask.verdict, now=now,
                                       channel_post_id=ask.channel_post_id, url=ask.url,
-                                      marker=marker_of(channel_of(case.due.connection), case.story))  # fmt: skip
+                                      marker=case.marker)  # fmt: skip
         say = case.say(facts, at=now, new_id=new_id, cause=told)
         return Append([say], still={post_stream(case.story): case.still[post_stream(case.story)]},
                       rows=consequences(case.story, facts))  # fmt: skip

@@ -137,7 +137,7 @@ class Sending:
         self, line: Row, case: Case, credential: Credential, rest: Sequence[Row], restored: Restored | None
     ) -> bool:
         """Looked up before anything is sent (I27): True when the channel does not have it, so that it may start."""
-        now, marker = self.clock.now(), self.outside.dress(case)[2]
+        now, marker = self.clock.now(), case.marker
         since = case.taken_in_at
         if restored:
             since = recovering.back_to(case.told, connection=case.due.connection, taken_in_at=since, restored=restored)
@@ -157,16 +157,17 @@ class Sending:
 
     def _decide(self, case: Case, line: Row, credential: Credential | None, *, unproven: bool) -> Sequence[Fact]:
         # The vault may hold a newer key than the stream has told yet; the attempt names the one it is sent with.
-        told = case.connection
-        version = max(told.credential_version, credential.version if credential else 0)
+        connection = case.connection
+        if credential and credential.version > connection.credential_version:
+            connection = replace(connection, credential_version=credential.version)
         return delivery.start(
             case.state,
             due=case.due,
-            connection=replace(told, credential_version=version),
+            connection=connection,
             paused=case.paused,
             now=self.clock.now(),
             epoch=int(str(line["epoch"])),
-            marker=self.outside.dress(case)[2],
+            marker=case.marker,
             life=self.life,
             unproven=unproven,
         )

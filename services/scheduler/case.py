@@ -4,9 +4,9 @@ and the approval where there is a gate. Every append names these streams at the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
+from typing import NamedTuple
 
 from events import About, ApprovalGiven, ApprovalRefused, Comment, Fact, PostCommented, Told, UndoAsked, draft
 from events.channels import account_of, channel_of
@@ -18,8 +18,7 @@ from services.scheduler.undoing import before_the_change
 ACTOR = "scheduler"
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """`turn` is the position of its intake: the order that every replan keeps. `approved` covers this very content.
 
     `told` is its whole story, in the order of the log.

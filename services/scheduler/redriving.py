@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Literal
 
 from events import About, Draft, MessageRedriven, RedriveAsked, Told
@@ -60,7 +59,7 @@ class Redriving:
         (cause,) = await self._store.tail(int(ring["cause"]) - 1, 1)
         found = await self.redrive(str(rows[0]["story"]), cause)
         again = [served(rows[0]), call_welcome(account, self._clock.now(), cause=ring["cause"], mark=self._new_id())]
-        return replace(found, rows=[*found.rows, *again]) if isinstance(found, Append) else Append(rows=again)
+        return found._replace(rows=[*found.rows, *again]) if isinstance(found, Append) else Append(rows=again)
 
     async def redrive(self, parked: str, cause: Told, *, mended: bool = False, discard: bool = False) -> Append | No:
         """Everything that follows, in one append; or why not."""
@@ -80,7 +79,7 @@ class Redriving:
         if append is None:
             return self._over(parked, len(told), cause, "already_taken_in", letter)
         over = self._over(parked, len(told), cause, "taken_in", letter)
-        return replace(append, says=[*append.says, *over.says], rows=[*append.rows, *over.rows])
+        return append._replace(says=[*append.says, *over.says], rows=[*append.rows, *over.rows])
 
     async def _letter(self, name: str) -> Letter | No:
         rows = await self._store.pick(Pick(PARKED_BODY, {"id": name}))

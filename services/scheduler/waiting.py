@@ -8,7 +8,6 @@ account      a parked message whose account nobody has set up yet (S2a); its `co
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -95,7 +94,7 @@ def call_for_replan(
 ) -> Put:
     """Without `keep` the whole queue is planned anew; not `over` a call that is there already."""
     ring = {"ring": "replan", "connection": connection, "cause": cause, "keep": keep}
-    return replace(_alarm(f"replan-{connection}", at, ring), over=over)
+    return _alarm(f"replan-{connection}", at, ring)._replace(over=over)
 
 
 def call_for_room(connection: str, at: datetime, *, on: datetime, cause: int) -> Put:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from services.chassis import alarms, bells, inbox, judgement
@@ -30,7 +29,7 @@ def the_checkpoint_is_written_in_a_transaction_of_its_own() -> Iterator[Change]:
                 return getattr(store, name)
 
             async def append(self, append: Append) -> Any:
-                return await store.append(replace(append, read=None))
+                return await store.append(append._replace(read=None))
 
         self._store = Unread()  # type: ignore[assignment]
         try:
@@ -50,7 +49,7 @@ def an_alarm_is_lost_when_its_ring_meets_a_conflict() -> Iterator[Change]:
         ring = alarms.orjson.loads(row["ring"])
         try:
             answer = await self._rings[ring["ring"]](ring, row) or Append()
-            await self._store.append(replace(answer, rows=[gone, *answer.rows]))
+            await self._store.append(answer._replace(rows=[gone, *answer.rows]))
         except Conflict:
             await self._store.append(Append(rows=[gone]))
 
@@ -76,7 +75,7 @@ def nobody_asks_whose_epoch_it_is() -> Iterator[Change]:
 
     def without_fence(append: Append, seen: Any) -> Conflict | None:
         found = conflict(append, seen)
-        return conflict(replace(append, fence=None), seen) if isinstance(found, FenceLost) else found
+        return conflict(append._replace(fence=None), seen) if isinstance(found, FenceLost) else found
 
     yield Change(judgement, "_conflict", without_fence)
 
@@ -87,7 +86,7 @@ def guards_are_not_looked_at() -> Iterator[Change]:
     conflict = judgement._conflict
 
     def without_guards(append: Append, seen: Any) -> Conflict | None:
-        return conflict(replace(append, still={}), seen)
+        return conflict(append._replace(still={}), seen)
 
     yield Change(judgement, "_conflict", without_guards)
 
@@ -101,7 +100,7 @@ def a_lease_never_runs_out() -> Iterator[Change]:
         pick = due(self, table, channel, limit)
         if table is not LINE:
             return pick
-        return replace(pick, where={**pick.where, "lease_until": None}, upto={"not_before": pick.upto["not_before"]})
+        return pick._replace(where={**pick.where, "lease_until": None}, upto={"not_before": pick.upto["not_before"]})
 
     yield Change(lanes.Lanes, "_due", never_free)
 

@@ -62,7 +62,7 @@ def a_late_send_is_told_to_nobody() -> Iterator[Change]:
     async def quiet(self: Any, *about: Any, **more: Any) -> Any:
         append = await told(self, *about, **more)
         late = any(isinstance(each.fact, LateSendSeen) for say in append.says for each in say.facts)
-        return replace(append, says=()) if late else append
+        return append._replace(says=()) if late else append
 
     yield Change(sending.Sending, "_told", quiet)
 
@@ -190,7 +190,7 @@ def two_lanes_may_have_one_line() -> Iterator[Change]:
 
     def any_line(self: Any, table: Any, channel: str, limit: int) -> Any:
         pick = due(self, table, channel, limit)
-        return replace(pick, upto={name: value for name, value in pick.upto.items() if name != "lease_until"})
+        return pick._replace(upto={name: value for name, value in pick.upto.items() if name != "lease_until"})
 
     yield Change(lanes.Lanes, "_due", any_line)
 
