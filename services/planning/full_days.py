@@ -23,9 +23,9 @@ class FullDays:
         self._beyond.update((day, day + ONE_DAY) for day in fresh)
         return fresh
 
-    def room_about(self, day: date) -> None:
-        """A slot was given back; a cap reaches over midnight, so the neighbours may have room again as well."""
-        if again := self.days & {day - ONE_DAY, day, day + ONE_DAY}:
+    def room_on(self, days: Iterable[date]) -> None:
+        """A slot was given back that counted on these days."""
+        if again := self.days & set(days):
             self.days -= again
             self._beyond = {full: full + ONE_DAY for full in self.days}
 

@@ -92,7 +92,8 @@ class Desk:
 
     async def restore(self, place: Place, reason: str) -> Planned | Missed:
         """The very slot a post had before, by the zone of now, if it is still free; else as for any other."""
-        slot = resolved(place.slot, self.terms, "wall_clock") if off(place.slot, self.terms) else place.slot
+        keep = self._ledger.account.keep
+        slot = resolved(place.slot, self.terms, keep) if off(place.slot, self.terms) else place.slot
         if place.wish.exactly_at is None and slot.at >= max(self.now + LEAD, place.wish.not_before or self.now):
             taken = instants(await self._days(self.terms.days_with(slot.at, slot.at)))
             if refused(slot.at, taken, self.terms.cap) is None:
@@ -133,7 +134,7 @@ class Desk:
         if taken is not None:
             sheet = self._ledger.sheets[taken.day]
             sheet.day = Day({post: other for post, other in sheet.day.taken.items() if post != name})
-            self._ledger.full.room_about(taken.day)
+            self._ledger.full.room_on(self._counts_on(taken))
         return taken
 
     def put_back(self, taken: SlotTaken | None) -> None:
@@ -148,8 +149,13 @@ class Desk:
             return
         facts = posting_day.free(Day({taken.post: taken}), post=taken.post, why=why)
         self._freed[taken.day] += [Draft(self.new_id(), fact, about) for fact in facts]
-        for day in (taken.day - ONE_DAY, taken.day, taken.day + ONE_DAY):
+        for day in self._counts_on(taken):
             self.rows.append(Drop(ROOM, {"connection": self.connection, "day": day.isoformat()}))
+
+    def _counts_on(self, taken: SlotTaken) -> Sequence[date]:
+        """The days that were full by this slot, and may not be without it: a cap reaches over midnight. They are those
+        of the zone of now, whatever date the slot is written under."""
+        return self.terms.days_with(taken.at, taken.at)
 
     async def _days(self, days: Sequence[date]) -> dict[date, Day]:
         """After a change of zone the slots of old stand up to two dates away from where they would be put today."""

@@ -17,6 +17,7 @@ from events import (
     Told,
 )
 from events.channels import channel_of
+from services.planning.rezoning import Keep
 from services.planning.terms import terms_of
 
 
@@ -24,12 +25,14 @@ from services.planning.terms import terms_of
 class Account:
     """`listed` are its connections in the order they came; without a document nobody has set it up yet.
 
-    `moved`: its zone has changed once, so a slot may stand on the date it had in the zone before.
+    `moved`: its zone has changed once, so a slot may stand on the date it had in the zone before. `keep` is what the
+    last such change left to the slots to come.
     """
 
     document: AccountDocument | None = None
     listed: tuple[str, ...] = ()
     moved: bool = False
+    keep: Keep = "wall_clock"
 
     def on(self, channel: str) -> list[str]:
         return [name for name in self.listed if channel_of(name) == channel]
@@ -45,9 +48,10 @@ def account_known(told: Sequence[Told]) -> Account:
     known = Account()
     for each in told:
         match each.fact:
-            case AccountChanged(document=document):
-                moved = known.moved or (known.document is not None and known.document.zone != document.zone)
-                known = replace(known, document=document, moved=moved)
+            case AccountChanged(document=document, keep=keep):
+                if known.document is not None and known.document.zone != document.zone:
+                    known = replace(known, moved=True, keep=keep)
+                known = replace(known, document=document)
             case ConnectionListed(connection=name) if name not in known.listed:
                 known = replace(known, listed=(*known.listed, name))
             case ConnectionDropped(connection=name):

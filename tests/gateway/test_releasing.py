@@ -42,9 +42,7 @@ async def told_and_done(
     documents = [unpacked(row.body) for row in await views.rows(queue.table.select())]
     held = [each for each in documents if each["reason"] == "held"]
     now = house.clock.now()
-    taken = await views.together(
-        lambda db: channels.taken_between(db, ["acme"], now - timedelta(days=2), now + timedelta(days=60))
-    )
+    taken = await views.together(lambda db: channels.taken_between(db, ["acme"], now - timedelta(days=2)))
     plan = released(held, taken[LINKEDIN], known.terms, now=now, most=100)
     await house.connect(LINKEDIN)
     await house.settle()
@@ -54,6 +52,27 @@ async def told_and_done(
         last = next(fact for fact in reversed(told) if isinstance(fact, PostScheduled | PostMissed))
         done.append((each.document["id"], last.slot if isinstance(last, PostScheduled) else None))
     return [(each.document["id"], each.slot) for each in plan], done
+
+
+async def test_a_queue_of_three_months_is_known_to_its_end():
+    """One a day, and whoever was held goes behind the last of them."""
+    house, names = House(), [f"post-{number:02}" for number in range(60)]
+    await house.account(caps={"linkedin": {"posts_per_day_max": 1}})
+    await house.connect(LINKEDIN)
+    await house.settle()
+    await house.send(*map(message, names))
+    await house.disconnect()
+    await house.until(TUESDAY)
+    views = Views(house.store, None, clock=house.clock)
+    await views.catch_up()
+    gone = {"id": LINKEDIN, "account": "acme", "held": 2}
+    plan = await views.together(lambda db: channels.plan(db, gone, house.clock.now()))
+    await house.connect(LINKEDIN)
+    await house.settle()
+    assert [(each["id"], each["local"]) for each in plan["items"]] == [
+        (f"acme.{name}", (await house.decided(name)).slot.local) for name in names[:2]
+    ]
+    assert plan["items"][0]["local"] > (await house.decided(names[-1])).slot.local > "2027-02"
 
 
 @pytest.mark.parametrize("hours", [3, 30, 80])

@@ -20,6 +20,7 @@ from tests.scheduler.house import House, message
 from tests.scheduler.posts import ACME, DAY, HOUR, LINKEDIN, MINUTE, MONDAY
 
 NAMES = [f"post-{number}" for number in range(6)]
+DAYS = ("mon", "tue", "wed", "thu", "fri")
 
 
 @pytest.fixture
@@ -110,6 +111,28 @@ async def test_a_cap_is_kept_where_the_channels_day_cuts_another_morning(house):
     at = [each.at for each in (await slots(house)).values()]
     assert max(Counter(each.date() for each in at).values()) == 2
     assert len(set(at)) == len(NAMES)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_slot_that_was_given_back_is_offered_again_whatever_date_it_was_written_under(restarted):
+    """Thursday morning in Tokyo is Wednesday afternoon in Los Angeles, and with one a day it takes the channel's
+    Wednesday, which there begins on Tuesday afternoon."""
+    house, evenings = House(MONDAY - 12 * HOUR), {day: ["18:00"] for day in DAYS}
+    terms = {"mode": "custom", "times": {"linkedin": evenings}, "caps": {"linkedin": {"posts_per_day_max": 1}}}
+    await house.account(zone="Asia/Tokyo", **terms)
+    await house.connect(LINKEDIN)
+    await house.settle()
+    await house.send(message("promised", exactly_at="2026-11-25T23:00:00Z"))
+    await moved(house, "America/Los_Angeles", **terms)
+    await house.send(*(message(name) for name in NAMES[:3]))
+    evening = [(await house.decided(name)).slot.local for name in NAMES[:3]]
+    assert evening == [f"2026-11-{day}T18:00" for day in (23, 25, 26)]
+    await house.ask(CancelAsked(post="promised", body_hash="b"))
+    if restarted:
+        house = House(before=house)
+        await house.settle()
+    await house.send(message("newcomer"))
+    assert (await house.decided("newcomer")).slot.local == "2026-11-24T18:00"
 
 
 async def test_exactly_at_is_an_instant_and_no_zone_moves_it(house):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from events import (
+    AccountChanged,
+    AccountDocument,
     ApprovalGiven,
     CancelAsked,
     PostCancelled,
@@ -17,7 +19,7 @@ from events import (
     Told,
     UndoAsked,
 )
-from events.subjects import approval_stream, name_of, story_of
+from events.subjects import account_stream, approval_stream, name_of, story_of
 from services.scheduler.post import hash_of
 from tests.scheduler.house import House, message
 from tests.scheduler.posts import (
@@ -90,6 +92,15 @@ class TestToWhereItStood:
         await undo(house, cancelled)
         slot = (await house.last()).slot
         assert (slot.local, slot.zone, slot.at) == ("2026-11-23T10:00", "America/New_York", TEN + 5 * HOUR)
+
+    async def test_s19_where_the_change_of_zone_kept_instants_it_keeps_its_own(self, house):
+        cancelled = await cancel(house)
+        document = AccountDocument(id=ACME, zone="America/New_York")
+        await house.say(account_stream(ACME), AccountChanged(document=document, keep="instant"), account=ACME)
+        await house.settle()
+        await undo(house, cancelled)
+        slot = (await house.last()).slot
+        assert (slot.local, slot.zone, slot.at) == ("2026-11-23T05:00", "America/New_York", TEN)
 
     async def test_changes_are_undone_one_after_the_other_the_last_one_first(self, house):
         first, second, third = await move(house, 1), await move(house, 2), await cancel(house)

@@ -176,11 +176,11 @@ async def rows_of(
 
 
 def taken_between(
-    db: Connection, accounts: Sequence[str], since: datetime, until: datetime
+    db: Connection, accounts: Sequence[str], since: datetime, until: datetime | None = None
 ) -> dict[str, list[datetime]]:
-    """What is or may be visible on each connection, in order."""
+    """What is or may be visible on each connection, in order; without `until` however far ahead."""
     c = queue.table.c
-    within = (c["at"] >= micros(since), c["at"] < micros(until))
+    within = [c["at"] >= micros(since), *([c["at"] < micros(until)] if until else [])]
     asked = select(c.connection, c["at"]).where(c.account.in_(accounts), c.status.in_(COUNTED), *within)
     found: dict[str, list[datetime]] = defaultdict(list)
     for row in db.execute(asked.order_by(c["at"])):

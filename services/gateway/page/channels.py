@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, func, select
@@ -20,8 +20,6 @@ from services.gateway.views.question import Question
 from services.gateway.views.view import Document, unpacked
 
 SHOWN_MAX: Final = 20
-AHEAD: Final = timedelta(days=60)
-"""So far ahead slots that are taken are known to the plan: more than so few posts need."""
 
 
 async def sheet(desk: Desk, by: Principal) -> dict[str, Any]:
@@ -64,7 +62,8 @@ def plan(db: Connection, connection: Document, now: datetime) -> dict[str, Any]:
     rows = db.execute(question.page(Question(connection=name, status="pending", reason="held", order="turn"),
                                     after=None, limit=SHOWN_MAX))  # fmt: skip
     held = [unpacked(row.body) for row in rows][:SHOWN_MAX]
-    taken = taken_between(db, [account], now - AROUND, now + AHEAD)[name]
+    # However far ahead: what is held goes behind everything that has its slot.
+    taken = taken_between(db, [account], now - AROUND)[name]
     return {
         "items": [shown(each) for each in released(held, taken, known[name].terms, now=now, most=SHOWN_MAX)],
         "more": max(connection["held"] - SHOWN_MAX, 0),
