@@ -15,6 +15,7 @@ from tests.gateway.examples import THURSDAY, at
 from tests.gateway.telling import slot
 from tests.gateway.test_page import Elements, look, said_last, send, signed_in
 from tests.gateway.weeks import week as week
+from tests.gateway.weeks import week_owner as week_owner
 
 FRIDAY = date(2026, 11, 27)
 DESK = "/page/posts/acme.hiring-nurses/reschedule"
@@ -155,6 +156,34 @@ async def test_a_slot_that_is_chosen_is_asked_for_and_can_be_given_back(week, br
     answer = await send(browser, undo["action"], post="acme.hiring-nurses")
     assert "Undone: it goes out on Friday 27 November 2026, 10:00 again." in answer.text
     assert (await said_last(week, UndoAsked)).fact.bulk == undo["action"].split("/")[3]
+
+
+async def test_a_cap_that_a_post_uses_up_itself_does_not_keep_it_from_another_slot_of_its_day(
+    week, week_owner, browser
+):
+    one_a_day = {"caps": {"linkedin": {"posts_per_day_max": 1}}}
+    assert (await week_owner.ask("PATCH", "/v1/accounts/acme", one_a_day)).status_code == 200
+    shown = await look(browser, "/page/posts/acme.hiring-nurses/move")
+    offered = [each["value"] for each in shown.all("option")]
+    assert offered[0] == "2026-11-27T09:30:00Z"
+    assert not [each for each in offered if each.startswith("2026-11-26")], "another post has used Thursday up"
+    week.answers = lambda told: [(post_stream(told.story), HALF_PAST)]
+    moved = {"post": "acme.hiring-nurses", "how": "slot", "version": "2.0"}
+    answer = await send(browser, "/page/moves", slot="2026-11-27T09:30:00Z", **moved)
+    assert "Moved to Friday 27 November 2026, 10:30." in answer.text
+
+
+async def test_a_post_is_dropped_on_the_slot_or_nowhere(week, week_owner, browser):
+    """The cap of that day is used up by another: a post that is asked for it would find itself on a later day."""
+    one_a_day = {"caps": {"linkedin": {"posts_per_day_max": 1}}}
+    assert (await week_owner.ask("PATCH", "/v1/accounts/acme", one_a_day)).status_code == 200
+    await week.teller.take_in("acme.later", "acme.linkedin", "Later.")
+    await week.teller.of_post("post", "acme.later", scheduled(at(30, 9), "2026-11-30T10:00"))
+    before = await week.store.position()
+    answer = await send(browser, "/page/moves", post="acme.hiring-nurses", how="slot", slot="2026-11-30T09:30:00Z",
+                        version="2.0")  # fmt: skip
+    assert (answer.status_code, await week.store.position()) == (409, before)
+    assert "10:30 on Monday 30 November is over the cap of 1 posts a day. Nothing was moved." in answer.text
 
 
 async def test_whoever_was_quicker_is_told_of(week, browser):

@@ -116,6 +116,21 @@ async def test_a_post_is_dragged_onto_a_slot_and_back_and_nowhere_it_may_not_go(
         assert (visit.complaints, visit.strangers) == ([], [])
 
 
+async def test_a_post_that_uses_up_the_cap_of_its_day_is_dragged_along_that_day(browser):
+    async with visiting(browser) as visit:
+        owner = await visit.week.caller("owner")
+        one_a_day = {"caps": {"linkedin": {"posts_per_day_max": 1}}}
+        assert (await owner.ask("PATCH", "/v1/accounts/acme", one_a_day)).status_code == 200
+        visit.week.answers = granted
+        page = (await visit.go(WEEK)).page
+        half_past = day(page, "LinkedIn of acme", "2026-11-27").locator(".slot.is-full", has_text="10:30")
+        await lift(page, HIRING)
+        await drop_on(page, half_past)
+        await expect(page.locator("#said")).to_contain_text("Moved to Friday 27 November 2026, 10:30.")
+        await expect(card(page, HIRING)).to_contain_text("10:30")
+        assert visit.complaints == []
+
+
 async def test_by_keyboard_alone_a_post_is_moved_and_moved_back(browser):
     async with visiting(browser, reduced_motion="reduce") as visit:
         visit.week.answers = granted

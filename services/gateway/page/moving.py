@@ -15,7 +15,8 @@ from services.gateway.page.rendering import excerpt
 from services.gateway.principal import Principal
 from services.gateway.views.view import Document
 from services.gateway.views.words import day as said_day
-from services.planning.zones import date_at
+from services.planning.posting_day import refused
+from services.planning.zones import date_at, shown
 
 DAYS: Final = 14
 """So far ahead free slots are listed; for later ones there is a field."""
@@ -37,24 +38,44 @@ async def dialog(desk: Desk, by: Principal, story: str) -> dict[str, Any]:
 
 
 async def free_days(desk: Desk, document: Document) -> list[tuple[str, list[Tick]]]:
-    """The free slots of its connection, under their days."""
+    """The free slots of its connection, under their days; the one it has is not among them."""
     now = desk.now()
+    own, taken = await _without_it(desk, document, now, now + timedelta(days=DAYS))
+    return free(own, taken, now, has=document["scheduled_at"]) if own else []
+
+
+async def over_the_cap(desk: Desk, document: Document, slot: datetime) -> str | None:
+    """Why the cap refuses it this slot though it would leave its own; None where it does not."""
+    own, taken = await _without_it(desk, document, slot, slot)
+    why = refused(slot, taken, own.terms.cap) if own else None
+    if own is None or why in (None, "taken"):
+        return None
+    return f"{shown(slot, own.terms.zone):%H:%M on %A %-d %B} is {why}. Nothing was moved."
+
+
+async def _without_it(
+    desk: Desk, document: Document, since: datetime, until: datetime
+) -> tuple[allowances.Known | None, list[datetime]]:
+    """Its connection, and what is taken there by others: a post that moves gives its own slot up."""
     known, taken = await desk.views.together(
         lambda db: (
             allowances.known(db, [document["account"]]),
-            board.taken_between(db, [document["account"]], now - board.AROUND,
-                                now + timedelta(days=DAYS) + board.AROUND),
+            board.taken_between(db, [document["account"]], since - board.AROUND, until + board.AROUND),
         )
-    )  # fmt: skip
-    own = next((each for each in known if each.id == document["connection"]), None)
-    return free(own, taken[document["connection"]], now) if own else []
+    )
+    others = taken[document["connection"]]
+    if (has := document["scheduled_at"]) and (at := datetime.fromisoformat(has)) in others:
+        others.remove(at)
+    return next((each for each in known if each.id == document["connection"]), None), others
 
 
-def free(own: allowances.Known, taken: Sequence[datetime], now: datetime) -> list[tuple[str, list[Tick]]]:
+def free(
+    own: allowances.Known, taken: Sequence[datetime], now: datetime, *, has: str | None
+) -> list[tuple[str, list[Tick]]]:
     today = date_at(now, own.terms.zone)
     days = [today + timedelta(days=number) for number in range(DAYS)]
     found = [(day, tick) for day in days for tick in board.ticks(own.terms, day, taken, now=now)]
-    open_ones = [(day, tick) for day, tick in found if tick.state == "free"]
+    open_ones = [(day, tick) for day, tick in found if tick.state == "free" and tick.at != has]
     return [
         (f"{day:%A %-d %B}", [tick for _, tick in ticks]) for day, ticks in groupby(open_ones, key=lambda each: each[0])
     ]

@@ -29,7 +29,9 @@ function place(target) {
   if (!aimed && cell === board.dragged.closest("td")) return undefined;
   const slot = aimed ?? cell.querySelector(".slot.is-free");
   if (!slot) return tell(cell.dataset.none);
-  if (!slot.matches(".is-free")) return tell(`${slot.textContent} on ${cell.dataset.name} ${slot.dataset.why}. Nothing was moved.`);
+  // A cap may be used up by the very post that leaves its slot: whether it is, the house knows.
+  const full = slot.matches(".is-full") && board.dragged.closest("td[data-day]");
+  if (!full && !slot.matches(".is-free")) return tell(`${slot.textContent} on ${cell.dataset.name} ${slot.dataset.why}. Nothing was moved.`);
   const form = document.getElementById("drop"), { post, version } = board.dragged.dataset;
   for (const [name, value] of Object.entries({ post, version, slot: slot.dataset.at })) form.elements[name].value = value;
   return form.requestSubmit();
@@ -56,7 +58,7 @@ document.addEventListener("dragover", (event) => {
   // Anywhere may be aimed at, so that a no can be said of it.
   event.dataTransfer.dropEffect = "move";
   const row = event.target.closest?.("tr.moving");
-  over(row && (event.target.closest(".slot.is-free") ?? event.target.closest("td[data-day]")));
+  over(row && (event.target.closest(".slot.is-free, .slot.is-full") ?? event.target.closest("td[data-day]")));
 });
 
 document.addEventListener("drop", (event) => {
