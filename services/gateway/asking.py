@@ -14,7 +14,8 @@ import itertools
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 from weakref import WeakValueDictionary
 
 import orjson
@@ -29,6 +30,8 @@ from services.chassis.store import Append, Conflict, Say
 from services.gateway.answers import Answers
 from services.gateway.principal import Principal
 from services.gateway.problems import Problem
+
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +137,23 @@ class Asking:
                     except Conflict:
                         continue
 
-    async def ask(self, asked: Asked, wishes: Sequence[Wish], *, rows: Sequence[Write] = ()) -> Sequence[Told]:
-        """The asks as they stand in the log, said now or by an earlier request under the same key."""
+    async def ask(
+        self, asked: Asked, wishes: Sequence[Wish], *, rows: Sequence[Write] = (), note: Mapping[str, Any] = NOTHING
+    ) -> Sequence[Told]:
+        """The asks as they stand in the log, said now or by an earlier request under the same key; `note` is what else
+        the first of them has answered."""
         with self.running():
             async with self._locks.setdefault(asked.mark, asyncio.Lock()):
-                return await self._said(asked, wishes, rows)
+                return await self._said(asked, wishes, rows, Done(note))
 
-    async def _said(self, asked: Asked, wishes: Sequence[Wish], rows: Sequence[Write]) -> Sequence[Told]:
+    async def noted(self, asked: Asked) -> Mapping[str, Any]:
+        """What the first request under this key noted."""
+        there = await self._answered(asked)
+        return there.body if there else NOTHING
+
+    async def _said(
+        self, asked: Asked, wishes: Sequence[Wish], rows: Sequence[Write], done: Done
+    ) -> Sequence[Told]:  # fmt: skip
         while True:
             there = await self._store.read(asked.stream)
             if await self._answered(asked) or there:
@@ -153,7 +166,7 @@ class Asking:
             ]
             says = [Say(asked.stream, 0, drafts)] if drafts else []
             try:
-                return await self._store.append(Append(says, rows=[*rows, _answer_row(asked, Done({}))]))
+                return await self._store.append(Append(says, rows=[*rows, _answer_row(asked, done)]))
             except Conflict:
                 continue
 
@@ -179,5 +192,5 @@ def of_the_post(ask: Told) -> Sequence[str]:
 
 
 def _answer_row(asked: Asked, done: Done) -> Put:
-    answer = orjson.dumps({"body": done.body, "version": done.version}).decode()
+    answer = orjson.dumps({"body": dict(done.body), "version": done.version}).decode()
     return Put(ASKED, {"mark": asked.mark, "fingerprint": asked.fingerprint, "answer": answer}, over=False)

@@ -145,6 +145,16 @@ async def test_a_shift_moves_each_from_its_own_slot(house, owner, posts):
     assert (items[2]["done"], items[2]["problem"]["code"]) == (False, "no_slot")
 
 
+async def test_what_was_wrong_the_first_time_is_told_again_though_it_is_mended_by_now(house, owner, posts):
+    body = {"action": "reschedule", "shift": "PT1H", "posts": [{"id": "acme.a"}, {"id": "acme.b"}]}
+    await house.say(post_stream("acme.b"), SCHEDULED, story="acme.b")
+    first = await owner.ask("POST", "/v1/posts/bulk", body, once="k1")
+    assert [each.get("problem", {}).get("code") for each in first.json()["items"]] == ["no_slot", None]
+    await house.say(post_stream("acme.a"), SCHEDULED, story="acme.a")
+    again = await owner.ask("POST", "/v1/posts/bulk", body, once="k1")
+    assert first.content == again.content
+
+
 async def test_the_same_bulk_under_the_same_key_tells_the_same_and_does_nothing_more(house, owner, posts):
     body = cancelling("acme.a", "acme.b", "acme.nothing")
     first = await owner.ask("POST", "/v1/posts/bulk", body, once="k1")

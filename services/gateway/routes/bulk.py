@@ -143,13 +143,16 @@ def slot_of(told: Sequence[Fact]) -> datetime:
 
 async def outcomes(desk: Desk, asked: Asked, items: Sequence[Item]) -> JSONResponse:
     """Each item's own outcome; 202 as long as one of them is not decided."""
-    said = await desk.asking.ask(asked, [item.wish for item in items if item.wish])
+    # What was wrong with an item the first time may be mended by now: the answer to this request stays what it was.
+    wrong = {item.id: item.problem.body() for item in items if item.problem}
+    said = await desk.asking.ask(asked, [item.wish for item in items if item.wish], note={"wrong": wrong})
+    wrong = (await desk.asking.noted(asked)).get("wrong", {})
     verdicts = {each.ask.story: each for each in await desk.asking.verdicts(said, of_the_post)}
     shown: list[Mapping[str, Any]] = []
     for item in items:
         verdict = verdicts.get(item.id)
         if verdict is None:
-            shown.append({"id": item.id, "done": False, "problem": (item.problem or not_found()).body()})
+            shown.append({"id": item.id, "done": False, "problem": wrong.get(item.id) or not_found().body()})
         elif refusal := verdict.refusal:
             shown.append({"id": item.id, "done": False, "problem": refusal.body()})
         elif verdict.fact is None:
