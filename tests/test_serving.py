@@ -82,8 +82,9 @@ async def test_no_write_of_an_answer_waits_for_the_acknowledgement_of_the_one_be
 
     with listening("127.0.0.1", 0) as listener:
         async with await asyncio.start_server(come, sock=listener):
-            await asyncio.open_connection(*listener.getsockname())
+            _, writer = await asyncio.open_connection(*listener.getsockname())
             assert await asyncio.wait_for(at_once, ANY_S)
+            writer.close()
 
 
 @pytest.mark.parametrize(

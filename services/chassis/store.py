@@ -6,15 +6,13 @@ One `Append` is one caller's all-or-nothing; the store writes what many callers 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from events import Draft, Fact, Told
 from services.chassis.codec import Line
-from services.chassis.rows import Claim, Pick, Row, Write
+from services.chassis.rows import NOTHING, Claim, Pick, Row, Write
 
 S = TypeVar("S")
-NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 Topics = Collection[str]
 """Of facts, such as `scheduler.post_due.v1`."""
 

@@ -14,8 +14,7 @@ import itertools
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 from weakref import WeakValueDictionary
 
 import orjson
@@ -30,8 +29,6 @@ from services.chassis.store import Append, Conflict, Say
 from services.gateway.answers import Answers
 from services.gateway.principal import Principal
 from services.gateway.problems import Problem
-
-NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,18 +135,18 @@ class Asking:
                         continue
 
     async def ask(
-        self, asked: Asked, wishes: Sequence[Wish], *, rows: Sequence[Write] = (), note: Mapping[str, Any] = NOTHING
+        self, asked: Asked, wishes: Sequence[Wish], *, rows: Sequence[Write] = (), note: Mapping[str, Any] | None = None
     ) -> Sequence[Told]:
         """The asks as they stand in the log, said now or by an earlier request under the same key; `note` is what else
         the first of them has answered."""
         with self.running():
             async with self._locks.setdefault(asked.mark, asyncio.Lock()):
-                return await self._said(asked, wishes, rows, Done(note))
+                return await self._said(asked, wishes, rows, Done(note or {}))
 
     async def noted(self, asked: Asked) -> Mapping[str, Any]:
         """What the first request under this key noted."""
         there = await self._answered(asked)
-        return there.body if there else NOTHING
+        return there.body if there else {}
 
     async def _said(
         self, asked: Asked, wishes: Sequence[Wish], rows: Sequence[Write], done: Done
@@ -192,5 +189,5 @@ def of_the_post(ask: Told) -> Sequence[str]:
 
 
 def _answer_row(asked: Asked, done: Done) -> Put:
-    answer = orjson.dumps({"body": dict(done.body), "version": done.version}).decode()
+    answer = orjson.dumps({"body": done.body, "version": done.version}).decode()
     return Put(ASKED, {"mark": asked.mark, "fingerprint": asked.fingerprint, "answer": answer}, over=False)

@@ -196,24 +196,20 @@ class Sending:
 
         `case` is as the attempt left it: mostly nothing has moved since, and where something has, it is read again.
         """
-        fence_held, known = True, True
+        fence_held, known = True, case
         while True:
             try:
-                case = case if known else await self._read_again(case)
-                await self._stands(await self._told(line, ready, case, attempt, outcome, fence_held=fence_held))
+                known = known or await read_case(self.store, case.story)
+                assert known is not None  # noqa: S101 - it was due, and facts stay
+                await self._stands(await self._told(line, ready, known, attempt, outcome, fence_held=fence_held))
                 return
             except FenceLost:
-                fence_held = known = False
+                fence_held = False
             except Conflict:
-                known = False
+                pass
             except (StoreError, OSError) as broken:
                 await self._store_again(broken)
-                known = False
-
-    async def _read_again(self, case: Case) -> Case:
-        again = await read_case(self.store, case.story)
-        assert again is not None  # noqa: S101 - it was due, and facts stay
-        return again
+            known = None
 
     async def _told(
         self, line: Row, ready: Sequence[Row], case: Case, attempt: Told, outcome: Outcome, *, fence_held: bool

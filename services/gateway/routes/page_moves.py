@@ -38,7 +38,7 @@ def page_moves(desk: Desk) -> APIRouter:
     @router.post("/moves")
     async def dropped(request: Request, asked: Asking, form: Fields) -> Response:
         """What a drag asks: the post is in the form, for there is one form for all of them."""
-        return await moved(request, form.get("post", "")[:STORY_MAX], asked, form, there_or_nowhere=True)
+        return await moved(request, form.get("post", "")[:STORY_MAX], asked, form)
 
     @router.post("/bulks/{id}/undo")
     async def undo(
@@ -53,14 +53,12 @@ def page_moves(desk: Desk) -> APIRouter:
         document = await reading.document(desk, asked.by, items[0]["id"])
         return done(request, answer, moving.undone(document), f"/posts/{items[0]['id']}")
 
-    async def moved(
-        request: Request, id: str, asked: Asked, form: Form, *, there_or_nowhere: bool = False
-    ) -> Response:  # fmt: skip
+    async def moved(request: Request, id: str, asked: Asked, form: Form) -> Response:
         allow(asked.by, "queue")
         zone = (await reading.account(desk, asked.by, account_of(id)))["document"]["zone"]
         before = await reading.document(desk, asked.by, id)
         wish, wanted = wish_of(form, zone)
-        if there_or_nowhere and wanted and (no := await moving.over_the_cap(desk, before, wanted)):
+        if wanted and (no := await moving.over_the_cap(desk, before, wanted)):
             raise Problem("no_slot", no)
         answer: JSONResponse = await rescheduled(desk, asked, id, wish)
         if not is_part(request):
