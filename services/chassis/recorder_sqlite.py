@@ -16,7 +16,7 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore
 
 from services.chassis import rows_sql
-from services.chassis.chain import head_of, link_row, linked
+from services.chassis.chain import Head, head_of, link_row, linked
 from services.chassis.incarnation import NAME, incarnation_in, incarnation_row
 from services.chassis.rows import CHAIN, TABLES
 from services.chassis.rows_sql import SQLITE
@@ -88,9 +88,10 @@ class SqliteRecorder(SQLiteApplicationRecorder):
 
     def __init__(self, path: Path) -> None:
         super().__init__(SQLiteDatastore(str(path), originator_id_type="text"))
-        self.writer = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+        self.writer = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=1024)
         self.writer.execute("PRAGMA journal_mode=WAL")
         self.writer.execute("PRAGMA synchronous=FULL")
+        self._end: Head | None = None
 
     def prepare(self) -> None:
         """Make the tables of an empty file; refuse those of another release."""
@@ -108,28 +109,40 @@ class SqliteRecorder(SQLiteApplicationRecorder):
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """The library's own door, kept working; the house itself appends through the store."""
-        last = self.last_position()
         self.writer.execute("BEGIN IMMEDIATE")
         try:
-            self.insert([(str(s.originator_id), s.originator_version, s.topic, s.state) for s in stored_events], last)
+            last = self.end().position
+            self.insert([(str(s.originator_id), s.originator_version, s.topic, s.state) for s in stored_events])
             self.writer.execute("COMMIT")
         except BaseException:
+            self.unsure()
             self.writer.execute("ROLLBACK")
             raise
         return list(range(last + 1, last + 1 + len(stored_events)))
 
-    def insert(self, stored: Sequence[Stored], last: int) -> None:
-        """The facts that come after position `last`, and their link."""
+    def insert(self, stored: Sequence[Stored]) -> None:
+        """The facts that come next, and their link."""
+        before = self.end()
         for some in in_lengths(stored):
             marks = ", (?,?,?,?)" * (len(some) - 1)
             self.writer.execute(self.insert_events_statement + marks, [value for line in some for value in line])
-        head = head_of(self.writer.execute(LAST_LINK).fetchone())
         link = linked(
-            head.hash,
+            before.hash,
             ((stream, version, position, topic, state)
-             for position, (stream, version, topic, state) in enumerate(stored, last + 1)),
+             for position, (stream, version, topic, state) in enumerate(stored, before.position + 1)),
         )  # fmt: skip
-        self.writer.execute(*rows_sql.write(link_row(last + len(stored), link), SQLITE))
+        self._end = Head(before.position + len(stored), link)
+        self.writer.execute(*rows_sql.write(link_row(self._end.position, link), SQLITE))
+
+    def end(self) -> Head:
+        """Where the log ends. Nobody else writes it, so what this writer wrote last is not read again."""
+        if self._end is None:
+            self._end = Head(self.last_position(), head_of(self.writer.execute(LAST_LINK).fetchone()).hash)
+        return self._end
+
+    def unsure(self) -> None:
+        """Something was not written after all, or may not have been: the end is read again."""
+        self._end = None
 
     def incarnation(self) -> str:
         (body,) = self.writer.execute("SELECT body FROM house WHERE name = ?", (NAME,)).fetchone()

@@ -34,6 +34,13 @@ _REFUSED = (
     TypeError, ValueError,
 )  # fmt: skip
 """What is said of values that cannot be kept. Of a disk or a damaged file it is another error (F18, F19)."""
+RELIED_ON = """
+SELECT
+  (SELECT json_group_object(originator_id, version) FROM
+    (SELECT originator_id, MAX(originator_version) AS version FROM stored_events
+     WHERE originator_id IN (SELECT value FROM json_each(?)) GROUP BY originator_id)),
+  (SELECT json_group_object(connection, epoch) FROM line WHERE connection IN (SELECT value FROM json_each(?))),
+  (SELECT json_group_object(service, position) FROM checkpoint WHERE service IN (SELECT value FROM json_each(?)))"""
 
 
 class Unkeepable(Exception):
@@ -146,6 +153,7 @@ class SqliteStore:
             answers = self._write(group, RowsTogether(db.execute, together=together))
             db.execute("COMMIT")
         except BaseException:
+            self._recorder.unsure()
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
@@ -155,9 +163,10 @@ class SqliteStore:
         ]
 
     def _write(self, group: Sequence[Asked | Claim], rows: RowsTogether) -> list[Any]:
-        seen = self._seen([asked.append for asked in group if isinstance(asked, Asked)])
+        appends = [asked.append for asked in group if isinstance(asked, Asked)]
+        seen = self._seen(appends) if appends else Seen()
         stored: list[Stored] = []
-        position = self._recorder.last_position()
+        position = self._recorder.end().position
         answers: list[Any] = []
         self._recorded_at = max(self._recorded_at, self._now())
         stamp = codec.stamp(self._recorded_at)
@@ -181,24 +190,15 @@ class SqliteStore:
             answers.append(told)
         rows.settle_all()
         if stored:
-            self._recorder.insert(stored, position - len(stored))
+            self._recorder.insert(stored)
         return answers
 
     def _seen(self, appends: Sequence[Append]) -> Seen:
-        """One query each for everything any caller named; the write lock makes the answers final."""
-        wanted, table, db = named(appends), self._recorder.events_table_name, self._recorder.writer
-        queries = (
-            (wanted.streams, f"SELECT originator_id, MAX(originator_version) FROM {table} WHERE originator_id IN"
-                             " (SELECT value FROM json_each(?)) GROUP BY originator_id"),
-            (wanted.lines, "SELECT connection, epoch FROM line WHERE connection IN (SELECT value FROM json_each(?))"),
-            (wanted.services,
-             "SELECT service, position FROM checkpoint WHERE service IN (SELECT value FROM json_each(?))"),
-        )  # fmt: skip
-        found = [
-            dict(db.execute(query, (orjson.dumps(names).decode(),)).fetchall()) if names else {}
-            for names, query in queries
-        ]
-        return Seen(found[0], {name: epoch or 0 for name, epoch in found[1].items()}, found[2])
+        """One row for everything any caller named, since each row lets go of the interpreter; the write lock makes
+        the answers final."""
+        wanted = [orjson.dumps(names).decode() for names in named(appends)]
+        versions, epochs, checkpoints = map(orjson.loads, self._recorder.writer.execute(RELIED_ON, wanted).fetchone())
+        return Seen(versions, {name: epoch or 0 for name, epoch in epochs.items()}, checkpoints)
 
     def _tell(self, asked: Asked, position: int, stamp: bytes, stored: list[Stored]) -> list[Told]:
         told: list[Told] = []
