@@ -37,6 +37,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.chassis.recorder_postgres import conninfo
+from services.chassis.rows_together import in_lengths
 from services.gateway.views.view import Document, View, row_of, unpacked
 
 T = TypeVar("T")
@@ -69,6 +70,11 @@ class Upsert:
 
     statement: str
     order: Sequence[str] | None
+
+    def of(self, rows: int) -> str:
+        """So many rows in one statement, where values go by place: each lets go of the interpreter once."""
+        marks = f"({', '.join('?' * len(self.order or ()))})"
+        return self.statement.replace(marks, ", ".join([marks] * rows), 1)
 
 
 class Keep:
@@ -235,10 +241,13 @@ def empty(db: Connection, view: View) -> None:
 
 
 def load(db: Connection, view: View, keys: Iterable[str]) -> dict[str, Document]:
-    asked, found = f'SELECT key, body FROM "{view.table.name}" WHERE {_among(db, "key")}', {}
+    """The documents of these keys that there are. They come as one value: each row lets go of the interpreter once."""
+    together = "json_object_agg" if _on_postgres(db) else "json_group_object"
+    one = f"CAST(COALESCE({together}(key, body), '{{}}') AS TEXT)"
+    asked, found = f'SELECT {one} FROM "{view.table.name}" WHERE {_among(db, "key")}', {}
     for some in in_parts(keys, MANY):
-        rows = db.exec_driver_sql(asked, (_names(db, some),)).fetchall()
-        found.update({key: unpacked(body) for key, body in rows})
+        (rows,) = db.exec_driver_sql(asked, (_names(db, some),)).one()
+        found.update({key: unpacked(body) for key, body in orjson.loads(rows).items()})
     return found
 
 
@@ -261,10 +270,12 @@ def put(db: Connection, keep: Keep, view: View, table: Table, documents: Mapping
     if not documents:
         return
     upsert = keep.upsert(table)
-    rows: list[Any] = [row_of(view, key, document) for key, document in documents.items()]
-    if upsert.order is not None:
-        rows = [tuple(row[name] for name in upsert.order) for row in rows]
-    db.exec_driver_sql(upsert.statement, rows)
+    rows = [row_of(view, key, document) for key, document in documents.items()]
+    if upsert.order is None:
+        db.exec_driver_sql(upsert.statement, rows)
+        return
+    for some in in_lengths(rows):
+        db.exec_driver_sql(upsert.of(len(some)), tuple([row[name] for row in some for name in upsert.order]))
 
 
 def in_parts(things: Iterable[T], size: int) -> Iterator[list[T]]:
