@@ -23,7 +23,7 @@ from typing import Any
 
 PAGE = 4096
 FAIL = "fail-the-next-flush"
-READY_WITHIN_S = 10.0
+READY_WITHIN_S, ANSWERS_WITHIN_S = 40.0, 10.0
 
 
 class NoDisk(OSError):
@@ -41,16 +41,22 @@ class ForgetfulDisk:
     def power_on(self) -> None:
         self.place.mkdir(parents=True, exist_ok=True)
         self.behind.mkdir(parents=True, exist_ok=True)
-        self._process, until = self._spawned(), time.monotonic() + READY_WITHIN_S
+        until = time.monotonic() + READY_WITHIN_S
+        while not self._mounted():
+            assert self._process is not None
+            self._process.kill()
+            said = self._process.communicate()[1].decode()
+            if time.monotonic() > until:
+                raise NoDisk(f"FUSE does not run here: {said[-200:] or 'it does not answer'}")
+
+    def _mounted(self) -> bool:
+        """Whether it comes up this time: after a cut, the place may be busy for a moment."""
+        self._process, until = self._spawned(), time.monotonic() + ANSWERS_WITHIN_S
         while not os.path.ismount(self.place):
-            if self._process.poll() is not None:
-                said = self._process.communicate()[1].decode()
-                if time.monotonic() > until:
-                    raise NoDisk(f"FUSE does not run here: {said[-200:]}")
-                self._process = self._spawned()  # after a cut, the place may be busy for a moment
-            elif time.monotonic() > until:
-                raise NoDisk("FUSE does not answer here")
+            if self._process.poll() is not None or time.monotonic() > until:
+                return False
             time.sleep(0.01)
+        return True
 
     def _spawned(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "tests.volatile", str(self.place), str(self.behind)]
