@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import structlog
 
 from events.channels import CHANNELS, Budget, channel_of
-from services.chassis.rows import BUDGET, Change, Claim, Drop, Pick, Put, Row
+from services.chassis.rows import BUDGET, Change, Claim, Drop, Pick, Put, Row, Write
 from services.chassis.store import Append, Store, StoreError
 from services.planning.zones import date_at, instant, zone_called
 
@@ -116,20 +116,40 @@ class Books:
             if page is None or page.span != span:
                 page = await self._turn(connection, budget, span)
             taken = await self._store.claim(Claim(_pick(connection, budget, span), {}, raising="used"))
-            if not taken:
-                self._pages.pop(connection, None)  # another claimer holds the row, or somebody has cleared it away
-                await asyncio.sleep(0)
-                continue
-            told = taken[0]["calls_max"] != budget.calls_max  # somebody, of calls that lie under an older span
-            if not told and (page.before + used(taken)) * 4 <= budget.calls_max * 3:
-                return  # far from the end: what else somebody has booked under an older span cannot matter
-            # Near it, what the store says now decides: of two that are too many, the later one sees both.
-            rows = counting(await self.rows(connection, budget), budget, self._clock.now())
-            page.before = used(rows) - used([row for row in rows if row["starts_at"] == span.begins])
-            if used(rows) <= budget.calls_max:
-                return
-            await self._add(connection, budget, span, -1)
-            raise BudgetSpent(ends_of(budget, begins_of(rows[0])))
+            if taken:
+                return await self._let_through(connection, budget, page, taken)
+            self._pages.pop(connection, None)  # another claimer holds the row, or somebody has cleared it away
+            await asyncio.sleep(0)
+
+    def ahead(self, connection: str, budget: Budget) -> tuple[Page, Change] | None:
+        """One call, to be booked in an append of the caller's: `booked` says afterwards whether it may be made.
+
+        None where the span has no row yet, so that it must be taken by itself.
+        """
+        page, span = self._pages.get(connection), span_of(budget, self._clock.now())
+        if page is None or page.span != span:
+            return None
+        return page, Change(BUDGET, _pick(connection, budget, span).where, {}, raising="used")
+
+    async def booked(self, connection: str, budget: Budget, page: Page) -> None:
+        """The append stands, and with it the booking under that page; `BudgetSpent` when it was one too many."""
+        taken = await self._store.pick(_pick(connection, budget, page.span))
+        if not taken or span_of(budget, self._clock.now()) != page.span:
+            return await self.take(connection, budget)  # a call is booked in the span it is made in
+        await self._let_through(connection, budget, page, taken)
+
+    async def _let_through(self, connection: str, budget: Budget, page: Page, taken: Sequence[Row]) -> None:
+        """A call is booked under this page's span, as its row says; it is given back where it is one too many."""
+        told = taken[0]["calls_max"] != budget.calls_max  # somebody, of calls that lie under an older span
+        if not told and (page.before + used(taken)) * 4 <= budget.calls_max * 3:
+            return  # far from the end: what else somebody has booked under an older span cannot matter
+        # Near it, what the store says now decides: of two that are too many, the later one sees both.
+        rows, span = counting(await self.rows(connection, budget), budget, self._clock.now()), page.span
+        page.before = used(rows) - used([row for row in rows if row["starts_at"] == span.begins])
+        if used(rows) <= budget.calls_max:
+            return
+        await self._add(connection, budget, span, -1)
+        raise BudgetSpent(ends_of(budget, begins_of(rows[0])))
 
     async def told(self, connection: str, budget: Budget, left: Left) -> None:
         """The channel counts more than we do: somebody else uses this access as well, or a backup was put back."""
@@ -215,13 +235,18 @@ def booked(
     return door
 
 
+def booking(door: Any) -> list[Write]:
+    """What books the first call through a door; nothing where calls are not counted."""
+    return door.booking() if isinstance(door, Booked) else []
+
+
 class Door(Protocol):
     """A way out; the shelf of the channels has its own word for it."""
 
     async def send(self, method: str, url: str, **more: Any) -> Any: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Booked:
     """A door to one connection's channel that counts what goes through it, and stays shut when nothing is left."""
 
@@ -230,6 +255,20 @@ class Booked:
     budget: Budget
     door: Door
     left: Callable[[Any], Left | None] | None = None
+    _ahead: Page | None = None
+
+    def booking(self) -> list[Write]:
+        """The first call through this door, booked in the append that begins its attempt: one commit for both."""
+        ahead = self.books.ahead(self.connection, self.budget)
+        self._ahead = ahead and ahead[0]
+        return [ahead[1]] if ahead else []
+
+    async def _book(self) -> None:
+        page, self._ahead = self._ahead, None
+        if page is None:
+            await self.books.take(self.connection, self.budget)
+        else:
+            await self.books.booked(self.connection, self.budget, page)
 
     async def send(
         self,
@@ -242,7 +281,7 @@ class Booked:
     ) -> Any:
         """What cannot be booked is not sent; what was answered is an answer, whatever becomes of the books."""
         try:
-            await self.books.take(self.connection, self.budget)
+            await self._book()
         except (StoreError, OSError):
             raise BudgetSpent(self.books.now() + AGAIN_AFTER) from None
         answer = await self.door.send(method, url, headers=headers, body=body, deadline=deadline)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from services.chassis.rows import LINE, Change, Put
 from services.chassis.store import Append, CheckpointMoved, Conflict, FenceLost, StreamMoved
@@ -22,8 +23,7 @@ class Seen:
     checkpoints: dict[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """Everything a group of appends relies on, so that the store can ask for it in one query each."""
 
     streams: tuple[str, ...]
@@ -83,3 +83,5 @@ def _count_epochs(append: Append, epochs: dict[str, int]) -> None:
             fresh = not (isinstance(row, Put) and not row.over and connection in epochs)
             if isinstance(connection, str) and isinstance(epoch, int) and fresh:
                 epochs[connection] = epoch
+            elif isinstance(row, Change) and row.raising == "epoch" and connection in epochs:
+                epochs[str(connection)] += 1

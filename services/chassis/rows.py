@@ -61,11 +61,13 @@ class Drop(NamedTuple):
 
 
 class Change(NamedTuple):
-    """Set some columns of every row that equals `where`; nothing happens where there is none."""
+    """Set some columns of every row that equals `where` (and raise the whole number `raising` by one); nothing happens
+    where there is none."""
 
     table: Table
     where: Mapping[str, Value]
     to: Mapping[str, Value]
+    raising: str | None = None
 
 
 class Pick(NamedTuple):

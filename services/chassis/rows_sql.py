@@ -112,8 +112,8 @@ def shape(row: Write) -> Shape:
             return Put, over
         case Drop(where=where):
             return Drop, named(where)
-        case Change(where=where, to=to):
-            return Change, named(where), tuple(to)
+        case Change(where=where, to=to, raising=raising):
+            return Change, named(where), tuple(to), raising
 
 
 def values(row: Write) -> list[Any]:
@@ -145,9 +145,17 @@ def written(table: Table, shape: Shape, dialect: Dialect) -> str:
         case (kind, where) if kind is Drop:
             return f'DELETE FROM "{table.name}" WHERE {_equal(table, where, dialect)}'
         case _:
-            _, where, to = shape
-            changes = ", ".join(f"{quoted(table, column)} = {dialect.mark}" for column in to)
-            return f'UPDATE "{table.name}" SET {changes} WHERE {_equal(table, where, dialect)}'
+            _, where, to, raising = shape
+            set_to = changes(table, [(column, dialect.mark) for column in to], raising)
+            return f'UPDATE "{table.name}" SET {set_to} WHERE {_equal(table, where, dialect)}'
+
+
+def changes(table: Table, to: Iterable[tuple[str, str]], raising: str | None) -> str:
+    """Columns set to what is said of them, and one of them, maybe, raised."""
+    said = [f"{quoted(table, column)} = {value}" for column, value in to]
+    if raising:
+        said.append(f"{quoted(table, raising)} = COALESCE({quoted(table, raising)}, 0) + 1")
+    return ", ".join(said)
 
 
 def put_text(table: Table, over: bool, dialect: Dialect, *, rows: int = 1) -> str:
@@ -206,14 +214,9 @@ def _claimed(
     to: Columns, raising: str | None, dialect: Dialect,
 ) -> str:  # fmt: skip
     condition, tail = _condition(table, where, upto, since, dialect), _tail(table, order, limit, backwards, dialect)
-    changes = [f"{quoted(table, column)} = {dialect.mark}" for column in to]
-    if raising:
-        changes.append(f"{quoted(table, raising)} = COALESCE({quoted(table, raising)}, 0) + 1")
+    set_to = changes(table, [(column, dialect.mark) for column in to], raising)
     chosen = f'SELECT {dialect.row_name} FROM "{table.name}" WHERE {condition}{tail}{dialect.locking}'
-    return (
-        f'UPDATE "{table.name}" SET {", ".join(changes)} WHERE {dialect.row_name} IN ({chosen})'
-        f" RETURNING {_names(table)}"
-    )
+    return f'UPDATE "{table.name}" SET {set_to} WHERE {dialect.row_name} IN ({chosen}) RETURNING {_names(table)}'
 
 
 def _condition(table: Table, where: Named, upto: Columns, since: Columns, dialect: Dialect) -> str:

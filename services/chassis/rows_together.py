@@ -20,7 +20,7 @@ from services.chassis.rows_sql import SQLITE, Named, Shape, quoted
 Execute = Callable[[str, Sequence[Any]], Any]
 Key = tuple[Value, ...]
 
-AT_ONCE = (64, 16, 4, 1)
+AT_ONCE = (64, 32, *range(16, 0, -1))
 """So many rows a statement, the most first: few lengths, so that each statement is prepared once and kept."""
 
 
@@ -98,8 +98,8 @@ def together(table: Table, shape: Shape, rows: int) -> str:
         case (kind, where) if kind is Drop:
             return _dropped(table, where, rows)
         case _:
-            _, where, to = shape
-            return _changed(table, where, to, rows)
+            _, where, to, raising = shape
+            return _changed(table, where, to, raising, rows)
 
 
 def _dropped(table: Table, where: Named, rows: int) -> str:
@@ -108,8 +108,9 @@ def _dropped(table: Table, where: Named, rows: int) -> str:
     return f'DELETE FROM "{table.name}" WHERE rowid IN (SELECT "{table.name}".rowid FROM {given})'
 
 
-def _changed(table: Table, where: Named, to: Sequence[str], rows: int) -> str:
-    changes = ", ".join(f"{quoted(table, column)} = given.column{number}" for number, column in enumerate(to, 1))
+def _changed(table: Table, where: Named, to: Sequence[str], raising: str | None, rows: int) -> str:
+    changes = rows_sql.changes(table, [(column, f"given.column{number}") for number, column in enumerate(to, 1)],
+                               raising)  # fmt: skip
     given = _given(len(to) + _valued(where), rows)
     return f'UPDATE "{table.name}" SET {changes} FROM {given} WHERE {_found(table, where, len(to) + 1)}'
 

@@ -89,10 +89,10 @@ class MemoryTable:
         for key, _ in self.matching(where):
             self._forget(key)
 
-    def change(self, where: Mapping[str, Value], to: Mapping[str, Value]) -> None:
+    def change(self, where: Mapping[str, Value], to: Mapping[str, Value], raising: str | None) -> None:
         for key, row in self.matching(where):
             self._forget(key)
-            self.put(Put(self.table, {**row, **to}))
+            self.put(Put(self.table, changed(row, to, raising)))
 
     def pick(self, pick: Pick) -> list[Row]:
         found: list[Row] = [row for _, row in self.matching(pick.where)]
@@ -103,6 +103,10 @@ class MemoryTable:
         if pick.order and len(found) > 1:
             found.sort(key=lambda row: tuple(_rank(row[column]) for column in pick.order), reverse=pick.backwards)
         return [dict(row) for row in (found if pick.limit is None else found[: pick.limit])]
+
+
+def changed(row: Row, to: Mapping[str, Value], raising: str | None) -> Row:
+    return {**row, **to, **({raising: int(str(row[raising] or 0)) + 1} if raising else {})}
 
 
 def _upto(value: Any, most: Any) -> bool:
@@ -210,8 +214,8 @@ class MemoryStore:
                     self._life = incarnation.incarnation_in(str(write.row["body"]))
             case Drop(where=where):
                 table.drop(where)
-            case Change(where=where, to=to):
-                table.change(where, to)
+            case Change(where=where, to=to, raising=raising):
+                table.change(where, to, raising)
 
     async def read(self, stream: str) -> Sequence[Told]:
         return list(self._streams.get(stream, ()))
@@ -243,9 +247,7 @@ class MemoryStore:
         table = self._tables[claim.pick.table.name]
         taken = []
         for row in table.pick(claim.pick):
-            after: Row = {**row, **claim.to}
-            if claim.raising:
-                after[claim.raising] = int(str(row[claim.raising] or 0)) + 1
+            after = changed(row, claim.to, claim.raising)
             table.put(Put(table.table, after))
             taken.append(dict(after))
         return taken

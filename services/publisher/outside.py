@@ -34,10 +34,11 @@ class Outside:
         return Wish(text=text, title=content.title, link=link, marker=marker, bucket=due.bucket,
                     started_at=started_at, deadline=deadline)  # fmt: skip
 
-    async def publish(self, connection: str, credential: Credential, wish: Wish, now: datetime) -> Outcome:
-        adapter = self.adapters[channel_of(connection)]
+    async def publish(self, http: Http, credential: Credential, wish: Wish, now: datetime) -> Outcome:
+        """Through a door of `http_for`: whoever begins the attempt may have booked its first call already."""
+        adapter = self.adapters[channel_of(credential.connection)]
         try:
-            return await adapter.publish(self.http_for(connection), credential, wish, now=now)
+            return await adapter.publish(http, credential, wish, now=now)
         except BudgetSpent as spent:  # the channel would say so itself: nothing was sent, and no try is used (I17)
             return Limited(BUDGET_SPENT, until=spent.until)
         except Exception as broken:  # the fault is ours, and it may have struck after the bytes had left

@@ -11,9 +11,10 @@ import structlog
 
 from events import AttemptStarted, CredentialRefused, Fact, LookedUp, RateLimited, Told
 from events.subjects import connection_stream
-from services.channels.adapter import Credential
+from services.channels.adapter import Credential, Http
 from services.channels.outcome import Outcome, Unclear
 from services.chassis.alarms import set_alarm
+from services.chassis.budget import booking
 from services.chassis.clock import parted
 from services.chassis.drain import Cut, Drain
 from services.chassis.quarantine import Remembered, Restored
@@ -48,20 +49,21 @@ class Sending:
             ready = await self._pick_ready(line)
             if not ready:
                 return await self._let_go(line, [], [])
-            started = await self._begin(line, ready)
+            http = self.outside.http_for(str(line["connection"]))
+            started = await self._begin(line, ready, http)
             if started:
                 case, attempt, credential = started
-                outcome = await self._call(case, attempt, credential)
+                outcome = await self._call(http, case, attempt, credential)
                 await self._end(line, ready, case.followed_by(attempt), attempt, outcome)
         except FenceLost:
             return  # another lane has the line; an attempt of ours is found by its `look` alarm
 
-    async def _call(self, case: Case, attempt: Told, credential: Credential) -> Outcome:
+    async def _call(self, http: Http, case: Case, attempt: Told, credential: Credential) -> Outcome:
         """The one call; cut short when its line is lost or we have to leave, and then nobody knows (I29)."""
         wish = self.outside.wish(case, started_at=attempt.about.happened_at, deadline=_deadline(attempt))
         try:
             with self.drain.call():
-                return await self.outside.publish(case.due.connection, credential, wish, self.clock.now())
+                return await self.outside.publish(http, credential, wish, self.clock.now())
         except Cut as cut:
             return Unclear("cut", str(cut))
 
@@ -69,7 +71,7 @@ class Sending:
         """No process begins what it would have to cut, or what it does not know the time of (I22, I29)."""
         return not (self.drain.begun.is_set() or parted(self.clock))
 
-    async def _begin(self, line: Row, ready: Sequence[Row]) -> tuple[Case, Told, Credential] | None:
+    async def _begin(self, line: Row, ready: Sequence[Row], http: Http) -> tuple[Case, Told, Credential] | None:
         """AttemptStarted, durable and guarded by all it relies on; or None, with the line let go."""
         first, rest = ready[0], ready[1:]
         story, connection = str(first["story"]), str(first["connection"])
@@ -97,7 +99,7 @@ class Sending:
                     if await self._absent_at_first(line, case, credential, rest, restored if unproven else None):
                         continue
                 elif starts and credential:
-                    return case, await self._started(line, case, facts), credential
+                    return case, await self._started(line, case, facts, booking(http)), credential
                 elif facts:
                     rows = [*consequences(story, facts), *free(line, rest)]
                     await self._append(line, case, facts, rows, case.still)
@@ -109,13 +111,12 @@ class Sending:
             except Conflict:
                 continue  # a cancel, a disconnect or a pause came first: decide on what is there now
 
-    async def _started(self, line: Row, case: Case, facts: Sequence[Fact]) -> Told:
+    async def _started(self, line: Row, case: Case, facts: Sequence[Fact], booking: Sequence[Write]) -> Told:
         """The attempt as it is written. When its answer is lost, it is looked for: nobody else will end it (I29)."""
         say = case.say(facts, at=self.clock.now(), new_id=self.new_id)
+        rows = [*consequences(case.story, facts), *booking]
         try:
-            told = await self.store.append(
-                Append([say], still=case.still, fence=_fence(line), rows=consequences(case.story, facts))
-            )
+            told = await self.store.append(Append([say], still=case.still, fence=_fence(line), rows=rows))
             return told[0]
         except Conflict:
             raise

@@ -28,6 +28,8 @@ WRITES: st.SearchStrategy[Write] = st.one_of(
     st.builds(lambda key, more, over: Put(SHELF, {**key, **more}, over), KEY, st.fixed_dictionaries(FIELDS),
               st.booleans()),
     st.builds(lambda where: Drop(SHELF, where), WHERE),
+    st.builds(lambda where, to, raising: Change(SHELF, where, to, raising), WHERE,
+              st.fixed_dictionaries({}, optional={"book": BOOKS}), st.just("lent")),
     st.builds(lambda where, to: Change(SHELF, where, to), WHERE,
               st.fixed_dictionaries({}, optional=FIELDS).filter(bool)),
 )  # fmt: skip

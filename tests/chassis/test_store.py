@@ -235,6 +235,27 @@ async def test_an_epoch_fences_out_whoever_held_the_line_before(store):
     await store.append(Append([say("delivery-a", 1, "f2")], fence=("acme.x", 2)))
 
 
+async def test_a_number_is_raised_by_as_many_as_ask_in_one_go_and_where_there_is_no_row_by_nobody(store):
+    await store.append(Append(rows=[Put(LINE, {"connection": name}) for name in ("acme.x", "borealis.x")]))
+    raises = [Change(LINE, {"connection": f"{name}.x"}, {"holder": "me"}, raising="epoch")
+              for name in ("acme", "nobody", "acme", "borealis", "acme")]  # fmt: skip
+    await asyncio.gather(*(store.append(Append(rows=[each])) for each in raises))
+    found = await store.pick(Pick(LINE, order=("connection",)))
+    assert [(row["connection"], row["epoch"], row["holder"]) for row in found] == [
+        ("acme.x", 3, "me"), ("borealis.x", 1, "me"),
+    ]  # fmt: skip
+
+
+async def test_an_append_that_raises_an_epoch_fences_out_whoever_comes_after_it_in_the_same_go(store):
+    await store.append(Append(rows=[Put(LINE, {"connection": "acme.x", "epoch": 1})]))
+    taken = Append([say("delivery-a", 0, "f1")], fence=("acme.x", 1),
+                   rows=[Change(LINE, {"connection": "acme.x"}, {}, raising="epoch")])  # fmt: skip
+    late = Append([say("delivery-b", 0, "f2")], fence=("acme.x", 1))
+    first, second = await asyncio.gather(store.append(taken), store.append(late), return_exceptions=True)
+    assert not isinstance(first, BaseException)
+    assert isinstance(second, FenceLost)
+
+
 async def test_what_stands_is_answered_again_also_after_its_line_was_taken_over(store):
     """I4: an outcome whose answer was lost is no late one, however the line has moved on."""
     await store.append(Append(rows=[Put(LINE, {"connection": "acme.x", "channel": "x", "epoch": 1})]))

@@ -8,6 +8,7 @@ import json
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from events import AccountChanged, AccountDocument, ChannelConnected, Draft, Fact, PostTakenIn, Told
 from events.channels import account_of, channel_of
@@ -85,6 +86,7 @@ class House:
         self.drain = Drain()
         self.versions: dict[str, int] = {}
         self.channels = {name: Channel(name) for name in map(channel_of, connections)}
+        self.http_for: Callable[[str], Any] = lambda name: name
         wiring = {"clock": self.clock, "new_id": self.new_id}
         self.reactions, self.rings = reactions(self.store, **wiring), rings(self.store, **wiring)
         self.lanes = self.more_lanes(lanes_max=lanes_max)
@@ -93,7 +95,8 @@ class House:
     def more_lanes(self, *, lanes_max: int = 64, holder: str = "here") -> Lanes:
         self.drain = Drain()
         return Lanes(
-            self.store, clock=self.clock, new_id=self.new_id, adapters=self.channels, http_for=lambda name: name,
+            self.store, clock=self.clock, new_id=self.new_id, adapters=self.channels,
+            http_for=lambda name: self.http_for(name),
             open_credential=self._open, dress=lambda case: (case.due.content.text, None, MARKER),
             lanes_max=lanes_max, holder=holder, drain=self.drain,
         )  # fmt: skip

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from events import PostPublished, RateLimited
+from events import AccountChanged, AccountDocument, AttemptStarted, PostPublished, RateLimited
+from events.subjects import account_stream
 from services.channels import x
 from services.channels.adapter import Credential, Wish
 from services.channels.outcome import Absent, Delivered, LookFailed, Unclear
 from services.channels.registry import ADAPTERS
 from services.chassis.budget import Booked, BudgetSpent, booked
+from services.chassis.rows import BUDGET, Pick
 from services.chassis.store_memory import MemoryStore
 from services.publisher.outside import BUDGET_SPENT, Outside
 from tests.channels.sandbox.far_side import FarSide, X
 from tests.channels.world_http import WorldHttp
-from tests.publisher.house import House
+from tests.publisher.house import Channel, House
 from tests.publisher.posts import BLOG, LINKEDIN, MINUTE, NINE, SECOND, STORY
 
 OTHER = "acme.other"
@@ -48,6 +50,46 @@ async def test_a_look_that_has_no_call_left_proves_nothing_and_is_made_later():
     assert isinstance(await house.last(), PostPublished)
 
 
+async def test_the_first_call_of_an_attempt_is_booked_with_it_and_once_however_often_it_is_decided():
+    house = await House("acme.x").connected()
+    house.http_for = booked(house.store, lambda _: Wire(), lambda _: None, clock=house.clock)
+    house.channels["x"] = Calling("x")
+    claims, claim = [], house.store.claim
+
+    async def counted(asked):
+        claims.append(asked.pick.table)
+        return await claim(asked)
+
+    house.store.claim = counted
+    house.lanes = house.more_lanes()
+    await house.due(STORY, "acme.x")
+    await house.settle()
+    assert (await calls_booked(house), claims.count(BUDGET)) == (1, 1), "nobody had looked at the window"
+    new_terms = AccountChanged(document=AccountDocument(id="acme", zone="Europe/Berlin"))
+    house.interrupt(AttemptStarted, lambda: house.say(account_stream("acme"), new_terms))
+    await house.due(OTHER, "acme.x")
+    await house.settle()
+    assert isinstance(await house.last(OTHER), PostPublished)
+    assert (await calls_booked(house), claims.count(BUDGET)) == (2, 1)
+
+
+class Wire:
+    async def send(self, method: str, url: str, **more: object) -> None:
+        return None
+
+
+class Calling(Channel):
+    """It makes one call, as most channels do."""
+
+    async def publish(self, http, credential, wish, *, now):
+        await http.send("POST", "https://api.x.com/2/tweets")
+        return await super().publish(http, credential, wish, now=now)
+
+
+async def calls_booked(house: House) -> int:
+    return sum(int(str(row["used"])) for row in await house.store.pick(Pick(BUDGET)))
+
+
 async def test_x_never_has_to_say_that_it_is_enough():
     """A hundred posts in a quarter of an hour, through the doors as the publisher opens them."""
     far = FarSide()
@@ -60,7 +102,7 @@ async def test_x_never_has_to_say_that_it_is_enough():
     answers = []
     for number in range(130):
         wish = Wish(f"Story {number}", None, None, "d-1", started_at=clock.now())
-        answers.append(await outside.publish("acme.x", credential, wish, clock.now()))
+        answers.append(await outside.publish(http_for("acme.x"), credential, wish, clock.now()))
         far.later(seconds=2)
     delivered = [each for each in answers if isinstance(each, Delivered)]
     assert len(delivered) == 100

@@ -139,14 +139,14 @@ def the_intent_is_written_after_the_call() -> Iterator[Change]:
     """First the channel, then the log: a process that dies between the two has never sent anything (D9, I11)."""
     begin = sending.Sending._begin
 
-    async def call_first(self: Any, line: Any, ready: Any) -> Any:
+    async def call_first(self: Any, line: Any, ready: Any, http: Any) -> Any:
         found = await case.read_case(self.store, str(ready[0]["story"]))
         credential = await self.outside.open_credential(str(ready[0]["connection"]))
         if found and found.standing and found.connection.connected and credential and not _busy(found):
             now = self.clock.now()
             wish = self.outside.wish(found, started_at=now, deadline=now + self.life)
-            await self.outside.publish(found.due.connection, credential, wish, now)
-        return await begin(self, line, ready)
+            await self.outside.publish(http, credential, wish, now)
+        return await begin(self, line, ready, http)
 
     yield Change(sending.Sending, "_begin", call_first)
 
