@@ -62,10 +62,10 @@ class RowsTogether:
             self.settle(table)
 
 
-def in_lengths(things: Sequence[Any]) -> list[Sequence[Any]]:
+def in_lengths(things: Sequence[Any], lengths: Sequence[int] = AT_ONCE) -> list[Sequence[Any]]:
     """Cut into pieces of the lengths there are statements for."""
     pieces, done = [], 0
-    for length in AT_ONCE:
+    for length in lengths:
         while len(things) - done >= length:
             pieces.append(things[done : done + length])
             done += length

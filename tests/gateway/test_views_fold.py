@@ -7,6 +7,7 @@ import contextlib
 import sqlite3
 from datetime import timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import Column, Text
@@ -15,10 +16,10 @@ from events import AccountChanged, PostCancelled, PostEdited, Told
 from events.production import Content
 from events.upcasts import UnknownShape
 from services.chassis.bells import BelledStore
-from services.gateway.views import approvals, fold, queue, rebuilding
+from services.gateway.views import approvals, fold, keeping, queue, rebuilding
 from services.gateway.views.fold import UnknownView, Views
 from services.gateway.views.question import Mark
-from services.gateway.views.view import table_of
+from services.gateway.views.view import row_of, table_of, unpacked
 from tests.gateway.lives import MONDAY, lives
 from tests.gateway.telling import Teller
 
@@ -362,3 +363,17 @@ async def test_what_awaits_approval_is_paged_the_same_on_every_database(told, op
     assert pages[-4:] == ["acme.one", "bistro.one", "acme.two", "other.one"]
     of_acme = await views.rows(approvals.page(["acme", "bistro"], account="acme", after=None, limit=200))
     assert [row.key for row in of_acme] == [name for name in pages if name.startswith("acme.")]
+
+
+def test_a_thousand_rows_of_any_view_have_fewer_values_than_sqlite_takes():
+    taken = sqlite3.connect(":memory:").getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+    assert all(len(view.table.c) * max(keeping.LENGTHS) <= taken for view in fold.VIEWS)
+
+
+def test_a_column_has_no_zero_character_and_the_document_still_does():
+    """PostgreSQL keeps none in a text."""
+    view: Any = SimpleNamespace(columns=lambda document: {"name": document["name"], "count": document["count"]})
+    for name in ("\0Acme\0", "Acme"):
+        document = {"name": name, "count": 3}
+        row = row_of(view, "acme", document)
+        assert (row["name"], row["count"], unpacked(row["body"])) == ("Acme", 3, document)

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import orjson
 import psycopg
@@ -37,10 +37,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.chassis.recorder_postgres import conninfo
-from services.chassis.rows_together import in_lengths
+from services.chassis.rows_together import AT_ONCE, in_lengths
 from services.gateway.views.view import Document, View, row_of, unpacked
 
 T = TypeVar("T")
+Said = tuple[str, Any]
+"""A statement as the driver takes it, and its values."""
+LENGTHS: Final = (1024, *AT_ONCE)
+"""A view that is folded anew writes many rows at a time; a thousand of them have fewer values than SQLite takes."""
 MANY = 500
 """So many keys are named in one query."""
 
@@ -89,7 +93,9 @@ class Keep:
             self._writer = _sqlite(url, "IMMEDIATE")
             self._reader = _sqlite(url, "DEFERRED") if url else self._writer
         self._upserts: dict[str, Upsert] = {}
-        self._threads = [ThreadPoolExecutor(1, "views-writer"), ThreadPoolExecutor(1, "views-reader")] if url else []
+        self._threads = (
+            [ThreadPoolExecutor(1, f"views-{name}") for name in ("writer", "reader", "packer")] if url else []
+        )
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         return await self._in(0, self._writer, work)
@@ -97,6 +103,12 @@ class Keep:
     async def read(self, work: Callable[[Connection], T]) -> T:
         """All of it sees the database as it was at one moment."""
         return await self._in(1, self._reader, work)
+
+    async def beside(self, work: Callable[[], T]) -> T:
+        """What needs no database, while others write and read."""
+        if not self._threads:
+            return work()
+        return await asyncio.get_running_loop().run_in_executor(self._threads[2], work)
 
     def at_once(self, work: Callable[[Connection], T]) -> T:
         """Like `write`, before anybody else is there: at a start."""
@@ -267,15 +279,24 @@ def _names(db: Connection, names: list[str]) -> Any:
 
 def put(db: Connection, keep: Keep, view: View, table: Table, documents: Mapping[str, Document]) -> None:
     """Whole rows, over those with the same key."""
-    if not documents:
-        return
+    say(db, puts(keep, view, table, documents))
+
+
+def puts(keep: Keep, view: View, table: Table, documents: Mapping[str, Document]) -> list[Said]:
+    """The same, to be said in any thread's own time."""
     upsert = keep.upsert(table)
     rows = [row_of(view, key, document) for key, document in documents.items()]
     if upsert.order is None:
-        db.exec_driver_sql(upsert.statement, rows)
-        return
-    for some in in_lengths(rows):
-        db.exec_driver_sql(upsert.of(len(some)), tuple([row[name] for row in some for name in upsert.order]))
+        return [(upsert.statement, rows)] if rows else []
+    return [
+        (upsert.of(len(some)), tuple([row[name] for row in some for name in upsert.order]))
+        for some in in_lengths(rows, LENGTHS)
+    ]
+
+
+def say(db: Connection, said: Iterable[Said]) -> None:
+    for statement, values in said:
+        db.exec_driver_sql(statement, values)
 
 
 def in_parts(things: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -12,6 +12,7 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -25,7 +26,7 @@ from services.gateway.views.keeping import Keep
 from services.gateway.views.view import Document, View, row_of, unpacked
 
 PAGE: Final = 2000
-ROWS_AT_ONCE: Final = 2000
+ROWS_AT_ONCE: Final = 2048
 """So many rows of a shadow, or one of its indexes, are one transaction: between two, live folding has its turn."""
 SHADOW: Final = "shadow_"
 
@@ -95,9 +96,15 @@ def begin_shadow(db: Connection, view: View) -> Shadow:
 
 
 async def write_shadow(keep: Keep, shadow: Shadow, documents: Mapping[str, Document]) -> None:
-    for part in keeping.in_parts(documents.items(), ROWS_AT_ONCE):
-        some = dict(part)
-        await keep.write(lambda db, some=some: keeping.put(db, keep, shadow.view, shadow.table, some))
+    """While one part is written, the next is packed: the database lets go of the interpreter, packing does not."""
+    parts = keeping.in_parts(documents.items(), ROWS_AT_ONCE)
+
+    def packed() -> list[keeping.Said]:
+        return keeping.puts(keep, shadow.view, shadow.table, dict(next(parts, ())))
+
+    said = await keep.beside(packed)
+    while said:
+        _, said = await asyncio.gather(keep.write(partial(keeping.say, said=said)), keep.beside(packed))
     for index in keeping.indexes(shadow.view, shadow.table, shadow.generation):
         await keep.write(index.create)
 

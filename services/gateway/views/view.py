@@ -16,6 +16,8 @@ from sqlalchemy import Column, MetaData, Table, Text
 from events import Fact, Told
 
 Document = dict[str, Any]
+ZERO = r"\u0000"
+"""As JSON spells it."""
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -60,12 +62,13 @@ def unpacked(body: str) -> Document:
 
 
 def row_of(view: View, key: str, document: Document) -> dict[str, Any]:
-    """PostgreSQL keeps no zero character in a text, so a column has none; the document still does."""
-    columns = {
-        name: value.replace("\0", "") if isinstance(value, str) else value
-        for name, value in view.columns(document).items()
-    }
-    return {"key": key, **columns, "body": packed(document)}
+    """PostgreSQL keeps no zero character in a text, so a column has none; the document still does, spelled out."""
+    columns, body = view.columns(document), packed(document)
+    if ZERO in body:
+        columns = {
+            name: value.replace("\0", "") if isinstance(value, str) else value for name, value in columns.items()
+        }
+    return {"key": key, **columns, "body": body}
 
 
 def instant(at: datetime | None) -> str | None:
