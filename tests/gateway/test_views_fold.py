@@ -16,9 +16,10 @@ from events import AccountChanged, PostCancelled, PostEdited, Told
 from events.production import Content
 from events.upcasts import UnknownShape
 from services.chassis.bells import BelledStore
-from services.gateway.views import approvals, fold, keeping, queue, rebuilding
+from services.gateway.views import approvals, fold, queue, rebuilding
 from services.gateway.views.fold import UnknownView, Views
 from services.gateway.views.question import Mark
+from services.gateway.views.upserts import LENGTHS
 from services.gateway.views.view import row_of, table_of, unpacked
 from tests.gateway.lives import MONDAY, lives
 from tests.gateway.telling import Teller
@@ -367,7 +368,7 @@ async def test_what_awaits_approval_is_paged_the_same_on_every_database(told, op
 
 def test_a_thousand_rows_of_any_view_have_fewer_values_than_sqlite_takes():
     taken = sqlite3.connect(":memory:").getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
-    assert all(len(view.table.c) * max(keeping.LENGTHS) <= taken for view in fold.VIEWS)
+    assert all(len(view.table.c) * max(LENGTHS) <= taken for view in fold.VIEWS)
 
 
 def test_a_column_has_no_zero_character_and_the_document_still_does():

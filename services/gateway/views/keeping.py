@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 import psycopg
@@ -34,17 +33,12 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from services.chassis.recorder_postgres import conninfo
-from services.chassis.rows_together import AT_ONCE, in_lengths
-from services.gateway.views.view import Document, View, row_of, unpacked
+from services.gateway.views.upserts import Said, Upsert, compiled, puts
+from services.gateway.views.view import Document, View, unpacked
 
 T = TypeVar("T")
-Said = tuple[str, Any]
-"""A statement as the driver takes it, and its values."""
-LENGTHS: Final = (1024, *AT_ONCE)
-"""A view that is folded anew writes many rows at a time; a thousand of them have fewer values than SQLite takes."""
 MANY = 500
 """So many keys are named in one query."""
 
@@ -66,19 +60,6 @@ class Standing(NamedTuple):
     fact: str
     shape: int
     generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class Upsert:
-    """As the driver takes it; `order` are the columns where it takes values by place, None where by name."""
-
-    statement: str
-    order: Sequence[str] | None
-
-    def of(self, rows: int) -> str:
-        """So many rows in one statement, where values go by place: each lets go of the interpreter once."""
-        marks = f"({', '.join('?' * len(self.order or ()))})"
-        return self.statement.replace(marks, ", ".join([marks] * rows), 1)
 
 
 class Keep:
@@ -127,12 +108,7 @@ class Keep:
     def upsert(self, table: Table) -> Upsert:
         """Compiled once: views write a few rows at a time, and all the time."""
         if table.name not in self._upserts:
-            statement = postgresql.insert(table) if self.postgres else sqlite.insert(table)
-            rest = {column.name: statement.excluded[column.name] for column in table.c if column.name != "key"}
-            compiled = statement.on_conflict_do_update(index_elements=["key"], set_=rest).compile(
-                dialect=self._writer.dialect, column_keys=[column.name for column in table.c]
-            )
-            self._upserts[table.name] = Upsert(str(compiled), compiled.positiontup)
+            self._upserts[table.name] = compiled(table, self._writer.dialect)
         return self._upserts[table.name]
 
     def close(self) -> None:
@@ -279,19 +255,7 @@ def _names(db: Connection, names: list[str]) -> Any:
 
 def put(db: Connection, keep: Keep, view: View, table: Table, documents: Mapping[str, Document]) -> None:
     """Whole rows, over those with the same key."""
-    say(db, puts(keep, view, table, documents))
-
-
-def puts(keep: Keep, view: View, table: Table, documents: Mapping[str, Document]) -> list[Said]:
-    """The same, to be said in any thread's own time."""
-    upsert = keep.upsert(table)
-    rows = [row_of(view, key, document) for key, document in documents.items()]
-    if upsert.order is None:
-        return [(upsert.statement, rows)] if rows else []
-    return [
-        (upsert.of(len(some)), tuple([row[name] for row in some for name in upsert.order]))
-        for some in in_lengths(rows, LENGTHS)
-    ]
+    say(db, puts(keep.upsert(table), view, documents))
 
 
 def say(db: Connection, said: Iterable[Said]) -> None:

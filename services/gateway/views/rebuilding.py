@@ -23,6 +23,7 @@ from services.chassis.bells import BelledStore
 from services.gateway.views import keeping
 from services.gateway.views.folding import every_topic_but, fold, heard, heard_by_any
 from services.gateway.views.keeping import Keep
+from services.gateway.views.upserts import Said, puts
 from services.gateway.views.view import Document, View, row_of, unpacked
 
 PAGE: Final = 2000
@@ -99,8 +100,8 @@ async def write_shadow(keep: Keep, shadow: Shadow, documents: Mapping[str, Docum
     """While one part is written, the next is packed: the database lets go of the interpreter, packing does not."""
     parts = keeping.in_parts(documents.items(), ROWS_AT_ONCE)
 
-    def packed() -> list[keeping.Said]:
-        return keeping.puts(keep, shadow.view, shadow.table, dict(next(parts, ())))
+    def packed() -> list[Said]:
+        return puts(keep.upsert(shadow.table), shadow.view, dict(next(parts, ())))
 
     said = await keep.beside(packed)
     while said:
