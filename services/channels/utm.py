@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 from services.channels.text import addresses
@@ -32,6 +33,7 @@ class Dressed:
     marker: str
 
 
+@lru_cache(4096)
 def marker_of(channel: str, story: str) -> str:
     """Sixteen letters and digits that stand for this post on this channel, and for nothing else."""
     return "d" + hashlib.sha256(f"{channel}|{story}".encode()).hexdigest()[:15]
