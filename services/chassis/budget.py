@@ -1,8 +1,9 @@
 """Calls used and left, per connection and window: taken before each call by whoever calls, in every process (I17).
 
 A window is cut into spans, and a call is booked in the span it is made in; what lies less than a window back counts.
-Taking is one atomic step of the store, and whoever finds that it took too much gives it back and is refused, so that
-no race ever exceeds a budget. Where a channel tells how many are left, the books are corrected by what it tells.
+Booking is one atomic step of the store, by itself or in an append of the caller's, and comes before the look: whoever
+then finds that it took too much gives it back and is refused, so that no race ever exceeds a budget. Where a channel
+tells how many are left, the books are corrected by what it tells.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ class Books:
     def ahead(self, connection: str, budget: Budget) -> tuple[Page, Change] | None:
         """One call, to be booked in an append of the caller's: `booked` says afterwards whether it may be made.
 
-        None where the span has no row yet, so that it must be taken by itself.
+        None where this process has no page of the span, so that the call must be taken by itself.
         """
         page, span = self._pages.get(connection), span_of(budget, self._clock.now())
         if page is None or page.span != span:
@@ -134,7 +135,8 @@ class Books:
     async def booked(self, connection: str, budget: Budget, page: Page) -> None:
         """The append stands, and with it the booking under that page; `BudgetSpent` when it was one too many."""
         taken = await self._store.pick(_pick(connection, budget, page.span))
-        if not taken or span_of(budget, self._clock.now()) != page.span:
+        cleared_away = not used(taken)
+        if cleared_away or span_of(budget, self._clock.now()) != page.span:
             return await self.take(connection, budget)  # a call is booked in the span it is made in
         await self._let_through(connection, budget, page, taken)
 

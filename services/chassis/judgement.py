@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from services.chassis.rows import LINE, Change, Put
+from services.chassis.rows import LINE, Drop, Put
 from services.chassis.store import Append, CheckpointMoved, Conflict, FenceLost, StreamMoved
 
 
@@ -24,7 +24,7 @@ class Seen:
 
 
 class Named(NamedTuple):
-    """Everything a group of appends relies on, so that the store can ask for it in one query each."""
+    """Everything a group of appends relies on, so that the store can ask for all of it at once."""
 
     streams: tuple[str, ...]
     lines: tuple[str, ...]
@@ -75,13 +75,14 @@ def _conflict(append: Append, seen: Seen) -> Conflict | None:
 
 
 def _count_epochs(append: Append, epochs: dict[str, int]) -> None:
-    """A row of this very append may raise a line's epoch; the callers after it must see that."""
+    """A row of this very append may set or raise a line's epoch; the callers after it must see that."""
     for row in append.rows:
-        if isinstance(row, Put | Change) and row.table is LINE:
-            values = row.row if isinstance(row, Put) else {**row.where, **row.to}
-            connection, epoch = values.get("connection"), values.get("epoch")
-            fresh = not (isinstance(row, Put) and not row.over and connection in epochs)
-            if isinstance(connection, str) and isinstance(epoch, int) and fresh:
+        if row.table is not LINE or isinstance(row, Drop):
+            continue
+        connection = str((row.row if isinstance(row, Put) else row.where).get("connection"))
+        if isinstance(row, Put):
+            if isinstance(epoch := row.row.get("epoch"), int) and (row.over or connection not in epochs):
                 epochs[connection] = epoch
-            elif isinstance(row, Change) and row.raising == "epoch" and connection in epochs:
-                epochs[str(connection)] += 1
+        elif connection in epochs and row.where.get("epoch", epochs[connection]) == epochs[connection]:
+            raised = epochs[connection] + (row.raising == "epoch")
+            epochs[connection] = epoch if isinstance(epoch := row.to.get("epoch"), int) else raised

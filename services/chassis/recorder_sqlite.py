@@ -121,7 +121,9 @@ class SqliteRecorder(SQLiteApplicationRecorder):
         return list(range(last + 1, last + 1 + len(stored_events)))
 
     def insert(self, stored: Sequence[Stored]) -> None:
-        """The facts that come next, and their link."""
+        """The facts that come next, and their link; no facts have none."""
+        if not stored:
+            return
         before = self.end()
         for some in in_lengths(stored):
             marks = ", (?,?,?,?)" * (len(some) - 1)
@@ -131,8 +133,9 @@ class SqliteRecorder(SQLiteApplicationRecorder):
             ((stream, version, position, topic, state)
              for position, (stream, version, topic, state) in enumerate(stored, before.position + 1)),
         )  # fmt: skip
-        self._end = Head(before.position + len(stored), link)
-        self.writer.execute(*rows_sql.write(link_row(self._end.position, link), SQLITE))
+        end = Head(before.position + len(stored), link)
+        self.writer.execute(*rows_sql.write(link_row(end.position, link), SQLITE))
+        self._end = end
 
     def end(self) -> Head:
         """Where the log ends. Nobody else writes it, so what this writer wrote last is not read again."""

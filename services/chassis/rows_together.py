@@ -21,7 +21,7 @@ Execute = Callable[[str, Sequence[Any]], Any]
 Key = tuple[Value, ...]
 
 AT_ONCE = (64, 32, *range(16, 0, -1))
-"""So many rows a statement, the most first: few lengths, so that each statement is prepared once and kept."""
+"""So many rows a statement, the most first: few enough lengths for a busy house to keep what it has prepared."""
 
 
 class RowsTogether:

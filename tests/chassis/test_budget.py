@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from events.channels import CHANNELS, Budget
 from services.chassis.budget import Booked, Books, BudgetSpent, Left, counting, ends_of, span_of, used
-from services.chassis.rows import BUDGET, Pick
+from services.chassis.rows import BUDGET, Drop, Pick
 from services.chassis.store import Append, StoreError
 from services.chassis.store_memory import MemoryStore
 from services.chassis.store_sqlite import SqliteStore
@@ -272,6 +272,29 @@ async def test_what_another_process_has_booked_is_seen_also_by_who_books_ahead()
     assert await house.takes(other, 9) == 4
     assert not await house.taken_ahead(ahead)
     assert await house.left() == 0, "and what was one too many is given back"
+
+
+async def test_a_booking_whose_row_was_cleared_away_is_made_anew():
+    house = House()
+    books = house.books()
+    await books.take("acme.x", FIVE)
+    ahead = books.ahead("acme.x", FIVE)
+    assert ahead
+    await house.store.append(Append(rows=[Drop(BUDGET, {"connection": "acme.x"}), ahead[1]]))
+    await books.booked("acme.x", FIVE, ahead[0])
+    assert await house.left() == 4
+
+
+async def test_who_books_ahead_heeds_what_another_process_is_told():
+    house = House()
+    told, other = house.books(), house.books()
+    assert [await house.taken(each, HUNDRED) for each in (told, other)] == [True, True]
+    ahead = other.ahead("acme.x", HUNDRED)
+    assert ahead
+    await told.told("acme.x", HUNDRED, (0, NINE + 4 * MINUTE))
+    await house.store.append(Append(rows=[ahead[1]]))
+    with pytest.raises(BudgetSpent):
+        await other.booked("acme.x", HUNDRED, ahead[0])
 
 
 async def test_a_fixed_day_is_corrected_within_the_day():

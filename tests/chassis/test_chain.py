@@ -15,6 +15,7 @@ from services.chassis.opening import migrate, open_store
 from services.chassis.rows import CHAIN, Pick
 from services.chassis.store import Append, Read, Say
 from services.chassis.store_memory import MemoryStore
+from services.chassis.store_sqlite import SqliteStore
 from services.chassis.verifying import snapshot_of, verify
 from tests.chassis.test_store import NINE, Wall
 
@@ -206,3 +207,44 @@ async def test_an_end_that_was_cut_off_with_its_links_is_found_by_whoever_rememb
         execute("DELETE FROM stored_events WHERE rowid > ?", (cut,))
         execute("DELETE FROM chain WHERE position > ?", (cut,))
     assert "the publisher has read to 21" in broken(address).why
+
+
+class Refusing:
+    """A connection whose database refuses one statement once: of these, the first that begins so."""
+
+    def __init__(self, db: sqlite3.Connection, statement: str) -> None:
+        self._db, self._refused = db, statement
+
+    def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
+        if self._refused and sql.startswith(self._refused):
+            self._refused = ""
+            raise sqlite3.OperationalError("the disk says no")
+        return self._db.execute(sql, *values)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._db, name)
+
+
+@pytest.mark.parametrize("refused", ["INSERT INTO stored_events", 'INSERT INTO "chain"', "COMMIT"])
+async def test_after_a_write_that_failed_the_log_goes_on_where_it_ends(tmp_path, wall, refused):
+    """The only writer remembers the end, and what was not written is not part of it."""
+    store = SqliteStore(tmp_path / "log.db", wall.now)
+    await store.append(append(0, 2))
+    store._recorder.writer = Refusing(store._recorder.writer, refused)  # type: ignore[assignment]
+    with pytest.raises(sqlite3.OperationalError):
+        await store.append(append(1, 2))
+    [told] = await store.append(append(2))
+    assert (told.position, [line.position for line in await store.lines(0)]) == (3, [1, 2, 3])
+    await store.close()
+    with snapshot_of(f"sqlite:///{tmp_path}/log.db") as snapshot:
+        assert verify(snapshot).facts == 3
+
+
+async def test_the_librarys_own_door_with_nothing_to_say_leaves_the_chain_whole(tmp_path, wall):
+    store = SqliteStore(tmp_path / "log.db", wall.now)
+    await store.append(append(0))
+    assert store._recorder.insert_events([]) == []
+    await store.append(append(1))
+    await store.close()
+    with snapshot_of(f"sqlite:///{tmp_path}/log.db") as snapshot:
+        assert verify(snapshot).facts == 2

@@ -246,10 +246,11 @@ async def test_a_number_is_raised_by_as_many_as_ask_in_one_go_and_where_there_is
     ]  # fmt: skip
 
 
-async def test_an_append_that_raises_an_epoch_fences_out_whoever_comes_after_it_in_the_same_go(store):
+@pytest.mark.parametrize("held", [{}, {"epoch": 1}])
+async def test_an_append_that_raises_an_epoch_fences_out_whoever_comes_after_it_in_the_same_go(store, held):
     await store.append(Append(rows=[Put(LINE, {"connection": "acme.x", "epoch": 1})]))
     taken = Append([say("delivery-a", 0, "f1")], fence=("acme.x", 1),
-                   rows=[Change(LINE, {"connection": "acme.x"}, {}, raising="epoch")])  # fmt: skip
+                   rows=[Change(LINE, {"connection": "acme.x", **held}, {}, raising="epoch")])  # fmt: skip
     late = Append([say("delivery-b", 0, "f2")], fence=("acme.x", 1))
     first, second = await asyncio.gather(store.append(taken), store.append(late), return_exceptions=True)
     assert not isinstance(first, BaseException)
