@@ -62,7 +62,7 @@ class Drop(NamedTuple):
 
 class Change(NamedTuple):
     """Set some columns of every row that equals `where` (and raise the whole number `raising` by one); nothing happens
-    where there is none."""
+    where there is none. A raise without a fact beside it may happen twice where an answer is lost."""
 
     table: Table
     where: Mapping[str, Value]
