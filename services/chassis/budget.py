@@ -123,7 +123,7 @@ class Books:
             await asyncio.sleep(0)
 
     def ahead(self, connection: str, budget: Budget) -> tuple[Page, Change] | None:
-        """One call, to be booked in an append of the caller's: `booked` says afterwards whether it may be made.
+        """One call, to be booked in an append of the caller's: `confirm` says afterwards whether it may be made.
 
         None where this process has no page of the span, so that the call must be taken by itself.
         """
@@ -132,7 +132,7 @@ class Books:
             return None
         return page, Change(BUDGET, _pick(connection, budget, span).where, {}, raising="used")
 
-    async def booked(self, connection: str, budget: Budget, page: Page) -> None:
+    async def confirm(self, connection: str, budget: Budget, page: Page) -> None:
         """The append stands, and with it the booking under that page; `BudgetSpent` when it was one too many."""
         taken = await self._store.pick(_pick(connection, budget, page.span))
         cleared_away = not used(taken)
@@ -270,7 +270,7 @@ class Booked:
         if page is None:
             await self.books.take(self.connection, self.budget)
         else:
-            await self.books.booked(self.connection, self.budget, page)
+            await self.books.confirm(self.connection, self.budget, page)
 
     async def send(
         self,

@@ -66,7 +66,7 @@ class House:
         await self.store.append(Append(rows=[booking]))
         self.clock.at += timedelta(seconds=seconds)
         try:
-            await books.booked("acme.x", budget, page)
+            await books.confirm("acme.x", budget, page)
         except BudgetSpent:
             return False
         return True
@@ -281,7 +281,7 @@ async def test_a_booking_whose_row_was_cleared_away_is_made_anew():
     ahead = books.ahead("acme.x", FIVE)
     assert ahead
     await house.store.append(Append(rows=[Drop(BUDGET, {"connection": "acme.x"}), ahead[1]]))
-    await books.booked("acme.x", FIVE, ahead[0])
+    await books.confirm("acme.x", FIVE, ahead[0])
     assert await house.left() == 4
 
 
@@ -294,7 +294,7 @@ async def test_who_books_ahead_heeds_what_another_process_is_told():
     await told.told("acme.x", HUNDRED, (0, NINE + 4 * MINUTE))
     await house.store.append(Append(rows=[ahead[1]]))
     with pytest.raises(BudgetSpent):
-        await other.booked("acme.x", HUNDRED, ahead[0])
+        await other.confirm("acme.x", HUNDRED, ahead[0])
 
 
 async def test_a_fixed_day_is_corrected_within_the_day():

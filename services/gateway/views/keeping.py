@@ -35,7 +35,7 @@ from sqlalchemy import (
 )
 
 from services.chassis.recorder_postgres import conninfo
-from services.gateway.views.upserts import Said, Upsert, compiled, puts
+from services.gateway.views.upserts import Statement, Upsert, compiled, puts
 from services.gateway.views.view import Document, View, unpacked
 
 T = TypeVar("T")
@@ -255,11 +255,11 @@ def _names(db: Connection, names: list[str]) -> Any:
 
 def put(db: Connection, keep: Keep, view: View, table: Table, documents: Mapping[str, Document]) -> None:
     """Whole rows, over those with the same key."""
-    say(db, puts(keep.upsert(table), view, documents))
+    execute(db, puts(keep.upsert(table), view, documents))
 
 
-def say(db: Connection, said: Iterable[Said]) -> None:
-    for statement, values in said:
+def execute(db: Connection, statements: Iterable[Statement]) -> None:
+    for statement, values in statements:
         db.exec_driver_sql(statement, values)
 
 

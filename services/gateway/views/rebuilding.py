@@ -23,7 +23,7 @@ from services.chassis.bells import BelledStore
 from services.gateway.views import keeping
 from services.gateway.views.folding import every_topic_but, fold, heard, heard_by_any
 from services.gateway.views.keeping import Keep
-from services.gateway.views.upserts import Said, puts
+from services.gateway.views.upserts import Statement, puts
 from services.gateway.views.view import Document, View, row_of, unpacked
 
 PAGE: Final = 2000
@@ -100,12 +100,12 @@ async def write_shadow(keep: Keep, shadow: Shadow, documents: Mapping[str, Docum
     """While one part is written, the next is packed: the database lets go of the interpreter, packing does not."""
     parts = keeping.in_parts(documents.items(), ROWS_AT_ONCE)
 
-    def packed() -> list[Said]:
+    def packed() -> list[Statement]:
         return puts(keep.upsert(shadow.table), shadow.view, dict(next(parts, ())))
 
-    said = await keep.beside(packed)
-    while said:
-        _, said = await asyncio.gather(keep.write(partial(keeping.say, said=said)), keep.beside(packed))
+    coming = await keep.beside(packed)
+    while coming:
+        _, coming = await asyncio.gather(keep.write(partial(keeping.execute, statements=coming)), keep.beside(packed))
     for index in keeping.indexes(shadow.view, shadow.table, shadow.generation):
         await keep.write(index.create)
 

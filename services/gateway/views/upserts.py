@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from services.chassis.rows_together import AT_ONCE, in_lengths
 from services.gateway.views.view import Document, View, row_of
 
-Said = tuple[str, Any]
+Statement = tuple[str, Any]
 """A statement as the driver takes it, and its values."""
 LENGTHS: Final = (1024, *AT_ONCE)
 """A view that is folded anew writes many rows at a time; a thousand of them have fewer values than SQLite takes."""
@@ -43,7 +43,7 @@ def compiled(table: Table, dialect: Dialect) -> Upsert:
     return Upsert(str(said), said.positiontup)
 
 
-def puts(upsert: Upsert, view: View, documents: Mapping[str, Document]) -> list[Said]:
+def puts(upsert: Upsert, view: View, documents: Mapping[str, Document]) -> list[Statement]:
     rows = [row_of(view, key, document) for key, document in documents.items()]
     if upsert.order is None:
         return [(upsert.statement, rows)] if rows else []
