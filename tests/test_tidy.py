@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.parsing import parsed
+
 HOUSE = Path(__file__).resolve().parent.parent
 SERVICES = ("scheduler", "publisher", "collector", "gateway")
 FILE_LINES_MAX = 300
@@ -43,7 +45,7 @@ REACHES_OUTSIDE = {"asyncio", "socket", "httpx", "aiohttp", "nats", "faststream"
 def modules(root: Path, *patterns: str) -> Iterator[tuple[str, ast.Module]]:
     for pattern in patterns:
         for path in sorted(root.glob(pattern)):
-            yield path.relative_to(root).as_posix(), ast.parse(path.read_text())
+            yield path.relative_to(root).as_posix(), parsed(path)
 
 
 def imported(tree: ast.Module) -> set[str]:

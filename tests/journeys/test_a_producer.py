@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.journeys import producer as module
 from tests.journeys.doors import until
 from tests.journeys.producer import a_producer, event
+from tests.parsing import parsed
 
 SEED = 20261123
 GOOD = [
@@ -103,7 +104,7 @@ async def test_what_was_parked_becomes_a_post_once_it_is_mended(place):
 
 def test_the_producer_was_written_from_the_document_alone():
     """It imports the standard library and nats-py, so any other language could stand in its place."""
-    tree = ast.parse(Path(module.__file__).read_text())
+    tree = parsed(Path(module.__file__))
     named = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     named |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     assert {name.split(".")[0] for name in named} == {"__future__", "asyncio", "collections", "contextlib", "json",

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
 
+from tests.parsing import parsed
 from tests.simulation.mutants.operators import OPERATORS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -74,7 +75,7 @@ def alive(mutant: Mutant) -> Iterator[None]:
 
 @cache
 def _tree(file: str) -> ast.Module:
-    return ast.parse((ROOT / file).read_text())
+    return parsed(ROOT / file)
 
 
 @cache
