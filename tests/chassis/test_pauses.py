@@ -38,10 +38,13 @@ def test_what_lived_before_is_frozen_and_new_garbage_is_still_found():
     assert garbage() is None
 
 
-def test_the_young_are_searched_after_many_more_objects_than_python_would():
+def test_the_young_and_everything_are_searched_seldom_and_never_many_of_the_middle_aged_at_once():
     gc.set_threshold(*PYTHONS)
     search_seldom()
-    assert all(mine > pythons for mine, pythons in zip(gc.get_threshold(), PYTHONS, strict=True))
+    young, middle_aged, everything = gc.get_threshold()
+    assert young > 10 * PYTHONS[0]
+    assert middle_aged < PYTHONS[1]
+    assert middle_aged * everything > 10 * PYTHONS[1] * PYTHONS[2]
 
 
 def test_nothing_is_searched_while_modules_are_loaded_and_afterwards_again():
