@@ -16,6 +16,7 @@ from events.subjects import name_of
 
 SOURCE: Final = "/distribution/"
 TOO_LARGE: Final = {"datatoolarge": "true"}
+_DATA: Final = b',"data":'
 
 
 def cloud_event(told: Told) -> dict[str, Any]:
@@ -51,7 +52,7 @@ class Place(NamedTuple):
 
 
 def event(about: dict[str, Any], place: Place, data: bytes | None) -> bytes:
-    """One dump, the fact's own JSON laid in as it is; an attribute with nothing to say is left out.
+    """The fact's own JSON is laid in as it is; an attribute with nothing to say is left out.
 
     Without data it is the one that no broker would carry: whoever hears so asks the log for it (D14).
     """
@@ -73,8 +74,10 @@ def event(about: dict[str, Any], place: Place, data: bytes | None) -> bytes:
     for name in ("story", "cause", "account", "channel"):
         if value := about[name]:
             attributes[name] = value
-    said = TOO_LARGE if data is None else {"data": orjson.Fragment(data)}
-    return orjson.dumps(attributes | said, option=orjson.OPT_UTC_Z)
+    if data is None:
+        return orjson.dumps(attributes | TOO_LARGE, option=orjson.OPT_UTC_Z)
+    # Laid together by hand: handing orjson the fact as a fragment takes three times as long.
+    return orjson.dumps(attributes, option=orjson.OPT_UTC_Z)[:-1] + _DATA + data + b"}"
 
 
 def place_of(body: bytes) -> tuple[int, str] | None:

@@ -37,7 +37,7 @@ def encode(draft: Draft) -> bytes:
     """Everything of a draft but `recorded_at`."""
     about = draft.about
     fact: Any = draft.fact
-    return orjson.dumps(
+    head = orjson.dumps(
         {
             "id": draft.id,
             "story": about.story,
@@ -46,9 +46,10 @@ def encode(draft: Draft) -> bytes:
             "account": about.account,
             "channel": about.channel,
             "happened_at": about.happened_at.astimezone(UTC),
-            "fact": orjson.Fragment(fact.__pydantic_serializer__.to_json(fact)),
         }
     )
+    # Laid together by hand: handing orjson the fact as a fragment takes twice as long.
+    return head[:-1] + _FACT + fact.__pydantic_serializer__.to_json(fact) + b"}"
 
 
 def stamp(recorded_at: datetime) -> bytes:
