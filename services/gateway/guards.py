@@ -69,7 +69,7 @@ class Guards:
         return None if own else Problem("cross_site", "Send it from the page itself, or with an API key.")
 
 
-AWAY = "The log does not answer just now; ask again under the same Idempotency-Key."
+AWAY = "The log, or its views, do not answer just now; ask again under the same Idempotency-Key."
 
 
 def too_large(request: Request) -> Problem | None:
@@ -146,7 +146,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(StoreError)
     async def not_now(request: Request, broken: StoreError) -> Response:
         """Nothing is promised; a full disk or a lost database heals, and then it may be asked again (I28)."""
-        log.error("a request found the log away", path=request.url.path, error=str(broken))
+        log.error("a request found the log or its views away", path=request.url.path, error=str(broken))
         return answer(Problem("not_ready", str(broken) if isinstance(broken, StoreFull) else AWAY))
 
     @app.exception_handler(Exception)

@@ -15,6 +15,7 @@ from services.chassis.telemetry import redacted
 from services.gateway.desk import Hooks
 from services.gateway.keys import KEY
 from services.gateway.principal import MAY
+from services.gateway.views import queue
 from tests.gateway.house import Caller, running
 from tests.gateway.test_asks import SCHEDULED, answering
 
@@ -414,6 +415,13 @@ async def test_it_is_not_ready_without_its_log_or_with_views_that_stand_still(ho
     answer = await house.http.get("/readyz")
     assert (answer.status_code, "secret" in answer.text) == (503, False)
     assert "the log does not answer" in answer.json()["detail"]
+
+
+async def test_views_that_cannot_be_read_are_no_fault_of_ours_but_come_back(house, owner):
+    await house.views.together(queue.table.drop)
+    answer = await owner.ask("GET", "/v1/posts")
+    assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+    assert "ask again" in answer.json()["detail"]
 
 
 async def test_it_is_not_ready_while_its_log_says_nothing(house, monkeypatch):

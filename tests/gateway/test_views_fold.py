@@ -18,6 +18,7 @@ from events.upcasts import UnknownShape
 from services.chassis.bells import BelledStore
 from services.gateway.views import approvals, fold, queue, rebuilding
 from services.gateway.views.fold import UnknownView, Views
+from services.gateway.views.keeping import ViewsAway
 from services.gateway.views.question import Mark
 from services.gateway.views.upserts import LENGTHS
 from services.gateway.views.view import row_of, table_of, unpacked
@@ -325,6 +326,15 @@ async def test_an_unknown_shape_stops_the_fold_and_says_so_while_reading_goes_on
     assert await views.rows(queue.table.select())
     assert await views.in_flight() is not None
     running.cancel()
+
+
+async def test_a_database_that_is_away_is_told_in_its_own_words_and_what_was_asked_of_it_is_not(told, opened, tmp_path):
+    views = opened(f"sqlite:///{tmp_path}/views.db")
+    await views.catch_up()
+    with contextlib.closing(sqlite3.connect(tmp_path / "views.db")) as db:
+        db.execute("DROP TABLE queue")
+    with pytest.raises(ViewsAway, match=r"^the views' database: no such table: queue$"):
+        await views.post("acme.spring-1")
 
 
 async def test_whoever_waits_for_a_position_wakes_when_it_is_shown(told, opened):

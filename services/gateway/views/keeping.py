@@ -33,8 +33,11 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
 from services.chassis.recorder_postgres import conninfo
+from services.chassis.store import StoreError
 from services.gateway.views.upserts import Statement, Upsert, compiled, puts
 from services.gateway.views.view import Document, View, unpacked
 
@@ -60,6 +63,14 @@ class Standing(NamedTuple):
     fact: str
     shape: int
     generation: int
+
+
+class ViewsAway(StoreError):
+    """Their database does not do as asked just now. What it says is told, and never what was asked of it."""
+
+    def __init__(self, broken: Exception) -> None:
+        said = str(broken.orig if isinstance(broken, DBAPIError) else broken).partition("\n")[0]
+        super().__init__(f"the views' database: {said}")
 
 
 class Keep:
@@ -98,8 +109,11 @@ class Keep:
 
     async def _in(self, thread: int, engine: Engine, work: Callable[[Connection], T]) -> T:
         def once() -> T:
-            with engine.begin() as db:
-                return work(db)
+            try:
+                with engine.begin() as db:
+                    return work(db)
+            except (OperationalError, InterfaceError, NoConnectionLeft) as broken:
+                raise ViewsAway(broken) from broken
 
         if not self._threads:
             return once()
