@@ -6,6 +6,7 @@ A router factory takes the desk and nothing else, so that tests and production b
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,6 +27,9 @@ from services.gateway.keys import Keys
 from services.gateway.principal import Action, Principal
 from services.gateway.problems import Problem, not_found, unauthenticated
 from services.gateway.views.fold import Views
+
+STORY = re.compile(r"[a-z0-9-]{1,64}\.[a-z0-9-]{1,64}")
+"""`<account>.<post>`, as each of them is named (S1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,4 +109,7 @@ def allow_house(asker: Principal, action: Action) -> None:
 
 
 def allow_story(asker: Principal, action: Action, story: str) -> None:
+    """A name that no post can have is not looked for: it may come in a body, and PostgreSQL takes no zero character."""
+    if not STORY.fullmatch(story):
+        raise not_found()
     allow(asker, action, account=account_of(story))

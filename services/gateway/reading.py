@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from events import Told
-from events.channels import CHANNELS, account_of
+from events.channels import CHANNELS
 from events.envelope import Fact
 from services.chassis.rows import PARKED_BODY, Pick
-from services.gateway.desk import Desk, allow
+from services.gateway.desk import Desk, allow, allow_story
 from services.gateway.principal import Principal
 from services.gateway.problems import Problem, Wrong, not_found
 from services.gateway.views import accounts, house, measured, question, queue, showing, timeline
@@ -62,7 +62,7 @@ async def counts(desk: Desk, asked: Question) -> dict[str, int]:
 
 async def document(desk: Desk, by: Principal, story: str) -> Document:
     """A post that is not there and somebody else's are the same nothing (I30)."""
-    allow(by, "read", account=account_of(story))
+    allow_story(by, "read", story)
     await desk.views.fresh()
     found = await desk.views.document(queue, story)
     if found is None:

@@ -25,6 +25,7 @@ from services.channels.sandbox.world import World
 from services.chassis.alarms import next_alarm
 from services.chassis.bells import FACTS, BelledStore
 from services.chassis.clock import SteppingClock
+from services.chassis.opening import open_store
 from services.chassis.rows import ALARM, VAULT, Claim, Pick, Row
 from services.chassis.service import Chassis
 from services.chassis.stepping import Stepper, breathe
@@ -97,16 +98,19 @@ class Breathing(MemoryStore):
 
 
 class House:
-    """`async with house() as it:` runs; `it.answers` is who decides asks meanwhile, nobody by default."""
+    """`async with house() as it:` runs; `it.answers` is who decides asks meanwhile, nobody by default.
+
+    With `database`, the address of a PostgreSQL, its log and its views lie there, else in memory.
+    """
 
     def __init__(self, *, public_url: str = PAGE, hooks: Hooks | None = None, client_id: str = "partner",
-                 start: datetime = NINE) -> None:  # fmt: skip
+                 start: datetime = NINE, database: str | None = None) -> None:  # fmt: skip
         self.clock = SteppingClock(start)
-        self.store = BelledStore(Breathing(self.clock.now))
+        self.store = BelledStore(open_store(database, self.clock.now) if database else Breathing(self.clock.now))
         self._ids, self._bits = itertools.count(1), itertools.count(1)
         self.world = World(MemoryBooks(), seed="a seed", now=self.clock.now)
         self.vault = Vault(self.store, KEK, random_bytes=self.random_bytes)
-        self.views = Views(self.store, None, clock=self.clock)
+        self.views = Views(self.store, database, clock=self.clock)
         self.gateway = build(
             Chassis(self.store, self.clock, self.new_id),
             adapters=ADAPTERS,
@@ -248,6 +252,8 @@ async def running(*, kind: type[Any] = House, **how: Any) -> AsyncIterator[Any]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await it.views.close()
+        await it.store.close()
 
 
 async def while_nobody_answers(it: House, asked: Awaitable[httpx.Response]) -> httpx.Response:

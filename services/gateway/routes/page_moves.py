@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from events.channels import account_of
 from services.gateway import reading
 from services.gateway.asking import Asked
-from services.gateway.desk import Desk, allow
+from services.gateway.desk import Desk, allow_story
 from services.gateway.page import moving, sheets
 from services.gateway.page.rendering import HEADERS, is_part, said, sheet, told
 from services.gateway.problems import Problem
@@ -20,8 +20,6 @@ from services.gateway.routes.asks import Move, rescheduled
 from services.gateway.routes.bulk import undone
 from services.gateway.routes.page import Id, Sheet, Visitor
 from services.gateway.routes.page_actions import ASKED, Asking, Fields, Form, done, of
-
-STORY_MAX = 129
 
 
 def page_moves(desk: Desk) -> APIRouter:
@@ -38,7 +36,7 @@ def page_moves(desk: Desk) -> APIRouter:
     @router.post("/moves")
     async def dropped(request: Request, asked: Asking, form: Fields) -> Response:
         """What a drag asks: the post is in the form, for there is one form for all of them."""
-        return await moved(request, form.get("post", "")[:STORY_MAX], asked, form)
+        return await moved(request, form.get("post", ""), asked, form)
 
     @router.post("/bulks/{id}/undo")
     async def undo(
@@ -54,7 +52,7 @@ def page_moves(desk: Desk) -> APIRouter:
         return done(request, answer, moving.undone(document), f"/posts/{items[0]['id']}")
 
     async def moved(request: Request, id: str, asked: Asked, form: Form) -> Response:
-        allow(asked.by, "queue")
+        allow_story(asked.by, "queue", id)
         zone = (await reading.account(desk, asked.by, account_of(id)))["document"]["zone"]
         before = await reading.document(desk, asked.by, id)
         wish, wanted = wish_of(form, zone)
