@@ -8,16 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from services.commands.client import Output, address, change, fail, get, say, show
+from services.commands.client import NOT_FOUND, Output, address, change, fail, get, house, say, show
+from services.commands.lists import Cursor, Limit, show_all
 
 app = typer.Typer(no_args_is_help=True, help="Client accounts: zone, mode, caps, approval, UTM.")
 connect = typer.Typer(no_args_is_help=True, help="Connecting channels, and what is connected.")
 
 
 @app.command("list")
-def list_accounts(output: Output = "text") -> None:
-    """Every account this key may see."""
-    show(get("/v1/accounts"), output, ("id", "name", "zone", "mode"))
+def list_accounts(limit: Limit = None, cursor: Cursor = None, output: Output = "text") -> None:
+    """Every account this key may see, by name."""
+    show_all("/v1/accounts", output, ("id", "name", "zone", "mode"), limit=limit, cursor=cursor)
 
 
 @app.command("show")
@@ -62,8 +63,10 @@ def set_account(
              ("id", "from", "to", "reason"))  # fmt: skip
         say(moving(found))
         return
-    known = any(item["id"] == account for item in get("/v1/accounts")["items"])
-    method, body = ("PATCH", given) if known else ("PUT", {"id": account, **given})
+    there = house().call("GET", document_at)
+    if not there.ok and there.status != NOT_FOUND:
+        fail(there.complaint)
+    method, body = ("PATCH", given) if there.ok else ("PUT", {"id": account, **given})
     done = change(method, document_at, body, version)
     show(done if output == "json" else {name: value for name, value in done.items() if name != "moved"}, output)
     if moved := done.get("moved"):

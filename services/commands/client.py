@@ -20,6 +20,7 @@ from urllib.parse import quote
 import typer
 
 FAILED, USAGE, PARTLY = 1, 2, 3
+NOT_FOUND = 404
 WIDTH_MAX = 1000
 Output = Annotated[Literal["text", "json"], typer.Option("--output", help="text or json")]
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -155,19 +156,23 @@ def show(body: Any, output: str, columns: Sequence[str] = ()) -> None:
         return
     items = body.get("items") if isinstance(body, dict) else body
     if isinstance(items, list) and columns:
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table(*columns, box=None, pad_edge=False)
-        for item in items:
-            table.add_row(*(clean(_cell(item, column)) for column in columns))
-        # A file or another program gets every cell whole; a terminal has a width.
-        Console(width=None if sys.stdout.isatty() else WIDTH_MAX, markup=False).print(table)
+        table(items, columns)
     elif isinstance(body, dict):
         for name, value in body.items():
             typer.echo(f"{name}: {clean(_worded(value))}".rstrip())
     else:
         typer.echo(clean(body))
+
+
+def table(items: Sequence[Any], columns: Sequence[str], *, header: bool = True) -> None:
+    """A row an item; a file or another program gets every cell whole, a terminal has a width."""
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(*columns, box=None, pad_edge=False, show_header=header)
+    for item in items:
+        shown.add_row(*(clean(_cell(item, column)) for column in columns))
+    Console(width=None if sys.stdout.isatty() else WIDTH_MAX, markup=False).print(shown)
 
 
 def _cell(item: Any, column: str) -> str:

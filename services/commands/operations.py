@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from services.commands.client import Output, address, change, fail, get, named, say, show
+from services.commands.client import NOT_FOUND, Output, address, change, clean, fail, get, house, say, show
+from services.commands.lists import Cursor, Limit, show_all
 
 parked = typer.Typer(no_args_is_help=True, help="Messages that could not become a post.")
 views = typer.Typer(no_args_is_help=True, help="Projections: rebuild them, check them.")
@@ -15,17 +17,34 @@ keys = typer.Typer(no_args_is_help=True, help="API keys.")
 
 
 @parked.command("list")
-def list_parked(output: Output = "text") -> None:
-    """Every parked message with its reason."""
-    show(get("/v1/parked"), output, ("id", "code", "reason", "parked_at"))
+def list_parked(limit: Limit = None, cursor: Cursor = None, output: Output = "text") -> None:
+    """Every parked message with its reason, latest first."""
+    show_all("/v1/parked", output, ("id", "code", "reason", "parked_at"), limit=limit, cursor=cursor)
 
 
 @parked.command("show")
-def show_parked(message: str, output: Output = "text") -> None:
-    """One parked message: the reason and how it begins."""
-    wanted = named(message)
-    found = [item for item in get("/v1/parked")["items"] if item["id"] == wanted]
-    show(found[0] if found else fail(f"no parked message is called {message}"), output)
+def show_parked(
+    message: str,
+    body: Annotated[bool, typer.Option("--body", help="its whole body alone, to be mended in a file")] = False,
+    output: Output = "text",
+) -> None:
+    """One parked message: the reason and how it begins; as JSON, or with --body, its whole body."""
+    reply = house().call("GET", address("/v1/parked/{}", message))
+    if not reply.ok:
+        fail(f"no parked message is called {message}" if reply.status == NOT_FOUND else reply.complaint)
+    if output == "json":
+        show(reply.body, output)
+    elif body:
+        _whole(message, reply.body["body"])
+    else:
+        show({name: value for name, value in reply.body.items() if name != "body"}, output)
+
+
+def _whole(message: str, body: str | None) -> None:
+    """A file gets every character as it came; a terminal would obey some of them (A26)."""
+    if body is None:
+        fail(f"no body is kept of {message}: it is a fact, or it was redriven or given up")
+    typer.echo(clean(body) if sys.stdout.isatty() else body.encode(), nl=False)
 
 
 @parked.command("redrive")

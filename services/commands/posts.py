@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from services.commands.client import FAILED, PARTLY, USAGE, Output, address, change, fail, get, house, say, show
+from services.commands.lists import Cursor, Limit, show_all
 
 app = typer.Typer(no_args_is_help=True, help="The queue: list, explain, move, retry, settle.")
 SHIFT_HELP = "so much later than the slot each post has now, as in PT1H; earlier with a minus"
@@ -23,23 +24,13 @@ def list_posts(
     bucket: str | None = None,
     since: str | None = None,
     until: str | None = None,
-    limit: int = 50,
-    cursor: str | None = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
     output: Output = "text",
 ) -> None:
-    """The queue, filtered as on the page."""
-    filters: dict[str, Any] = {"from": since, "to": until}
-    body = get(
-        "/v1/posts",
-        account=account,
-        status=status,
-        channel=channel,
-        bucket=bucket,
-        limit=limit,
-        cursor=cursor,
-        **filters,
-    )
-    show(body, output, COLUMNS)
+    """The queue, filtered as on the page, latest intake first."""
+    filters = {"account": account, "status": status, "channel": channel, "bucket": bucket, "from": since, "to": until}
+    show_all("/v1/posts", output, COLUMNS, limit=limit, cursor=cursor, **filters)
 
 
 @app.command()
@@ -111,10 +102,10 @@ def edit(
 
 
 @app.command()
-def approvals(account: str | None = None, limit: int = 50, cursor: str | None = None, output: Output = "text") -> None:
+def approvals(account: str | None = None, limit: Limit = None, cursor: Cursor = None, output: Output = "text") -> None:
     """What awaits approval, longest waiting first; as JSON each with its thread of comments."""
-    body = get("/v1/approvals", account=account, limit=limit, cursor=cursor)
-    show(body, output, ("id", "channel", "asked_at", "version", "text"))
+    columns = ("id", "channel", "asked_at", "version", "text")
+    show_all("/v1/approvals", output, columns, limit=limit, cursor=cursor, account=account)
 
 
 @app.command()
