@@ -18,6 +18,7 @@ from services.chassis.drain import Drain
 from services.chassis.egress import Egress
 from services.chassis.house_time import LateClock, clock_of, database_clock
 from services.chassis.incarnation import origin_of
+from services.chassis.instruments import instruments
 from services.chassis.opening import open_store
 from services.chassis.pauses import search_seldom
 from services.chassis.presence import Presence
@@ -84,14 +85,15 @@ async def _start(
         case "collector":
             service = system.collector()
         case _:
-            service = await _gateway(settings, system, relay, stack, said)
+            service, along = await _gateway(settings, system, relay, stack, said)
+            parts.append(along)
     said(f"the {name} runs")
     return [service, *parts]
 
 
 async def _gateway(
     settings: Settings, system: System, relay: Relay, stack: contextlib.AsyncExitStack, said: Callable[[str], None]
-) -> Service:
+) -> tuple[Service, Part]:
     from services.around import THE_FEED, Around
     from services.gateway.views.fold import Views
 
@@ -100,11 +102,14 @@ async def _gateway(
     views = Views(system.chassis.store, settings.database, clock=system.chassis.clock)
     stack.push_async_callback(views.close)
     around = Around(system.chassis, str(settings.nats_url), scattered=True)
-    gateway = system.gateway(views, public_url=lambda: settings.public_url or page, hooks=around.hooks)
+    metrics = telemetry.Metrics()
+    along = instruments(system.chassis.store, metrics, clock=system.chassis.clock,
+                        traces=settings.traces_to, stack=stack)  # fmt: skip
+    gateway = system.gateway(views, public_url=lambda: settings.public_url or page, hooks=around.hooks, metrics=metrics)
     around.watch_part(THE_FEED, relay)
     around.watch(gateway.service)
     around.watch_views(views)
     await gateway.prove_seals()
     await stack.enter_async_context(serving(gateway, listener))
     said(f"page and API at {page}")
-    return gateway.service
+    return gateway.service, along

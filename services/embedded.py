@@ -28,6 +28,7 @@ from services.chassis.drain import Drain
 from services.chassis.egress import Egress
 from services.chassis.house_time import LateClock, clock_of, database_clock
 from services.chassis.incarnation import origin_of
+from services.chassis.instruments import instruments
 from services.chassis.leases import void_earlier_lives
 from services.chassis.opening import open_store
 from services.chassis.pauses import search_seldom
@@ -174,7 +175,12 @@ class House:
             around.watch_part(PRODUCTION, made)
             return made
 
-        self.gateway: Gateway = system.gateway(self.views, public_url=self._public_url, hooks=around.hooks)
+        metrics = telemetry.Metrics()
+        self.instruments = instruments(self.store, metrics, clock=self.clock, traces=settings.traces_to,
+                                       stack=self._stack)  # fmt: skip
+        self.gateway: Gateway = system.gateway(
+            self.views, public_url=self._public_url, hooks=around.hooks, metrics=metrics
+        )
         self.services = {
             "scheduler": system.scheduler(edge),
             "publisher": system.publisher(settings.lanes),
@@ -194,6 +200,7 @@ class House:
         for name in SERVICES:
             self._running[name] = asyncio.create_task(self.services[name].run(), name=name)
         self._running["relay"] = asyncio.create_task(self.relay.run(), name="relay")
+        self._running["instruments"] = asyncio.create_task(self.instruments.run(), name="instruments")
 
     async def _end_all(self) -> None:
         await self.drain.left()

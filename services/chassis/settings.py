@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     vault_key_lost: bool = Field(False, description="start without the key that sealed the vault")
     vault_key_file: Path | None = Field(None, description="the key that seals the vault; default DATA_DIR/vault.key")
     log_level: str = Field("info", description="debug, info, warning or error")
+    traces_to: str | None = Field(
+        None, description="an OpenTelemetry collector (OTLP over HTTP) that is told of each post's way"
+    )
     clients_file: Path | None = Field(
         None, description="JSON {channel: {client_id, client_secret}}: our registrations at the real channels"
     )
@@ -60,6 +63,13 @@ class Settings(BaseSettings):
         if value.lower() not in ("debug", "info", "warning", "error"):
             raise ValueError("choose debug, info, warning or error")
         return value.lower()
+
+    @field_validator("traces_to")
+    @classmethod
+    def _collector(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("write the address of a collector, as in http://127.0.0.1:4318")
+        return value.rstrip("/") if value else None
 
     @field_validator("sandbox")
     @classmethod

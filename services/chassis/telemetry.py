@@ -1,27 +1,18 @@
-"""Logs, metrics and traces that carry story and cause by themselves, with nothing secret in them (S9).
-
-Logs are JSON lines on stderr. Metrics are Prometheus text. A trace follows one post from its intake to its
-publication: its id is made from the story, so every process of the house writes into the same one.
-"""
+"""Logs and metrics, with nothing secret in them (S9). Logs are JSON lines on stderr, metrics are Prometheus text."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from typing import Any
 
 import structlog
-from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from events import Told
+from events import PostPublished, Told
 
 _SECRET_NAME = re.compile(r"token|secret|password|authorization|api_key|cookie|code_verifier", re.IGNORECASE)
 _SECRET_TEXT = re.compile(r"(Bearer|Basic)\s+[A-Za-z0-9+/=._~-]{8,}|dk_[a-z0-9]{8}_[A-Za-z0-9_-]{43}")
@@ -82,50 +73,16 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.facts = Counter("distribution_facts", "facts appended, by fact and channel", ["fact", "channel"],
-                             registry=self.registry)  # fmt: skip
-        self.position = Gauge("distribution_position", "last position seen, by reader", ["reader"],
-                              registry=self.registry)  # fmt: skip
-        self.lateness = Histogram("distribution_attempt_lateness_seconds", "attempt started after its slot",
+        self.facts = Counter("distribution_facts", "facts appended since this process started, by fact and channel",
+                             ["fact", "channel"], registry=self.registry)  # fmt: skip
+        self.position = Gauge("distribution_position", "the log's last position, and how far each reader has read",
+                              ["reader"], registry=self.registry)  # fmt: skip
+        self.lateness = Histogram("distribution_lateness_seconds", "published so long after the slot (G14)",
                                   ["channel"], buckets=(0.1, 0.5, 1, 5, 30, 120, 900, 7200),
                                   registry=self.registry)  # fmt: skip
-        self.waiting = Gauge("distribution_in_flight", "what is in flight, by kind", ["kind"], registry=self.registry)
 
     def heard(self, told: Told) -> None:
-        self.facts.labels(told.fact.type, told.about.channel or "any").inc()
-        self.position.labels("log").set(told.position)
-
-
-class Traces:
-    """One trace per story. Without an exporter nothing is recorded and nothing costs."""
-
-    def __init__(self, exporter: SpanExporter | None = None) -> None:
-        self._tracer: trace.Tracer | None = None
-        if exporter is not None:
-            provider = TracerProvider()
-            provider.add_span_processor(SimpleSpanProcessor(exporter))
-            self._tracer = provider.get_tracer("distribution")
-
-    def heard(self, told: Told) -> None:
-        """One span per fact, from when it happened to when the log took it; its cause is an attribute."""
-        if self._tracer is None or not told.story:
-            return
-        started, ended = (int(at.timestamp() * 1e9) for at in (told.about.happened_at, told.recorded_at))
-        attributes = {"story": told.story, "cause": told.about.cause or "", "position": told.position,
-                      "account": told.account or "", "channel": told.about.channel or ""}  # fmt: skip
-        span = self._tracer.start_span(told.fact.type, context=_of(told.story), start_time=started,
-                                       attributes=attributes)  # fmt: skip
-        span.end(max(started, ended))
-
-    def call(self, story: str, what: str) -> AbstractContextManager[Any]:
-        """A span around one call to a channel."""
-        if self._tracer is None:
-            return nullcontext()
-        return self._tracer.start_as_current_span(what, context=_of(story))
-
-
-def _of(story: str) -> Any:
-    """The story's own trace: its id is the first half of the story's SHA-256, in every process the same."""
-    digest = hashlib.sha256(story.encode()).digest()
-    parent = SpanContext(int.from_bytes(digest[:16]), int.from_bytes(digest[16:24]), False, TraceFlags(1))
-    return trace.set_span_in_context(NonRecordingSpan(parent))
+        fact, channel = told.fact, told.about.channel or "any"
+        self.facts.labels(fact.type, channel).inc()
+        if isinstance(fact, PostPublished) and fact.slot_at is not None:
+            self.lateness.labels(channel).observe(max(0.0, (fact.published_at - fact.slot_at).total_seconds()))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from services.chassis.rows import CHECKPOINT, Pick
 from services.chassis.store import StoreError
 from services.gateway.desk import Desk
 from services.gateway.problems import Problem, Wrong
@@ -38,10 +40,20 @@ def health(desk: Desk) -> APIRouter:
 
     @router.get("/metrics")
     async def metrics() -> Response:
-        desk.metrics.position.labels("views").set(desk.views.position)
+        """What this process has counted, and how far everybody has read; without the log, only the former."""
+        with contextlib.suppress(StoreError, OSError):
+            await show_positions(desk)
         return Response(generate_latest(desk.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return router
+
+
+async def show_positions(desk: Desk) -> None:
+    show = desk.metrics.position
+    show.labels("views").set(desk.views.position)
+    show.labels("log").set(await desk.store.position())
+    for row in await desk.store.pick(Pick(CHECKPOINT)):
+        show.labels(row["service"]).set(int(str(row["position"])))
 
 
 async def everything_missing(desk: Desk) -> list[str]:
