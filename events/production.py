@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from events.envelope import Frozen
 
@@ -60,6 +60,10 @@ class Content(Frozen):
     media: tuple[Media, ...] = ()
 
 
+Planned = Annotated[AwareDatetime, Field(description="no more than five years away; what is further is parked")]
+"""A time that is a slip of the keyboard when nobody would plan so far ahead."""
+
+
 class PostApproved(Frozen):
     """The data of `production.post_approved`: (account, post) is the identity (S1, S3)."""
 
@@ -73,16 +77,33 @@ class PostApproved(Frozen):
     text: str
     link: GivenAddress | None = None
     media: Annotated[tuple[Media, ...], Field(max_length=35)] = ()
-    not_before: AwareDatetime | None = None
-    exactly_at: AwareDatetime | None = None
+    not_before: Planned | None = None
+    exactly_at: Planned | None = None
 
     @property
     def content(self) -> Content:
         return Content(text=self.text, title=self.title, link=self.link, media=self.media)
 
 
+def _one_value(given: Any) -> Any:
+    if given is None or isinstance(given, str | int):
+        return given
+    raise ValueError("an extension attribute is text, a whole number, true or false; write it so, or take it out")
+
+
+_NAMED = r"^[a-z0-9]+$"
+_Extension = Annotated[Any, AfterValidator(_one_value),
+                       WithJsonSchema({"type": ["string", "integer", "boolean", "null"]})]  # fmt: skip
+
+
 class PostApprovedMessage(Frozen):
-    """The CloudEvent 1.0 around it, as it arrives on `production.post_approved`."""
+    """The CloudEvent 1.0 around it, as it arrives on `production.post_approved`.
+
+    Whoever carries it may add attributes, such as a trace's: they are read past. What is in `data` is known by name.
+    """
+
+    model_config = ConfigDict(extra="allow", json_schema_extra={"propertyNames": {"pattern": _NAMED}})
+    __pydantic_extra__: dict[Annotated[str, StringConstraints(pattern=_NAMED)], _Extension]  # type: ignore[assignment]
 
     specversion: Literal["1.0"]
     id: Annotated[str, StringConstraints(min_length=1, max_length=256)]

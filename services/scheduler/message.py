@@ -181,6 +181,8 @@ def _told(error: Any) -> str:
         case "timezone_aware":
             return f"{field} is {_shown(error['input'])}, which names no zone; write it with an offset, as in " \
                 "2026-11-23T08:00:00Z"  # fmt: skip
+        case "string_pattern_mismatch" if error["loc"] == (error["input"],):
+            return f"{field} is no attribute of a CloudEvent: name it in lower-case letters and digits, or take it out"
         case "string_pattern_mismatch":
             return f"{field} is {_shown(error['input'])}; it must look like {error['msg'].split(' ', 5)[-1]}"
         case _:

@@ -117,13 +117,37 @@ def test_json_that_is_no_object_is_no_event(found):
         ({"id": ""}, "id is"),
         ({"data": None}, "data is null"),
         ({"data": []}, "data is []"),
-        ({"priority": 3}, "priority is not a field of this message; take it out"),
+        ({"traceParent": "00-1"}, "traceParent is no attribute of a CloudEvent: name it in lower-case letters"),
+        ({"data_base64": "e30="}, "data_base64 is no attribute of a CloudEvent"),
+        ({"": "x"}, " is no attribute of a CloudEvent"),
+        ({"trace": {"id": 1}}, 'trace is {"id": 1}: an extension attribute is text, a whole number, true or false'),
+        ({"trace": ["a"]}, 'trace is ["a"]: an extension attribute is text'),
+        ({"sampledrate": 0.5}, "sampledrate is 0.5: an extension attribute is text"),
     ],
 )
 def test_an_object_that_is_no_approved_post_is_no_event(change, mend):
     code, reason = unfit(message() | change)
     assert code == "not_an_event"
     assert mend in reason
+
+
+EXTENDED = {"dataschema": "https://acme.example/post.json", "traceparent": "00-4bf92f3577b34da6-00f067aa0ba902b7-01",
+            "priority": 3, "sampled": True, "partitionkey": None}  # fmt: skip
+
+
+def test_what_else_a_cloudevent_may_carry_is_read_past():
+    """`dataschema` is one of its own attributes, and whatever carries events may add some of its own."""
+    body = json.dumps(message() | EXTENDED).encode()
+    assert read_quickly(body) == read_strictly(body, now=MONDAY) == read(message())
+    planned = message(not_before="2026-11-24T09:00:00Z")
+    assert read(planned | EXTENDED) == read(planned)
+
+
+def test_what_else_it_carries_stands_there_once():
+    body = json.dumps(message() | EXTENDED).encode()
+    twice = body.replace(b'"priority"', b'"priority": 2, "priority"')
+    assert read_quickly(twice) is None
+    assert unfit(twice, encoded=True)[0] == "not_json"
 
 
 def test_a_missing_field_of_the_envelope_is_named():
@@ -226,6 +250,14 @@ def test_any_value_in_any_field_is_taken_or_told_and_what_is_taken_can_be_stored
     else:
         assert letter.reason.endswith(".")
         letter.reason.encode()
+
+
+@settings(max_examples=300, deadline=None)
+@given(name=st.sampled_from(["dataschema", "traceparent", "t3", "Trace", "data_base64", "ü", "\ud83d"]), value=values)
+def test_the_quick_reading_of_what_else_it_carries_says_what_the_strict_one_says_or_nothing(name, value):
+    body = json.dumps(message() | {name: value}, ensure_ascii=True).encode()
+    quick = read_quickly(body)
+    assert quick is None or quick == read_strictly(body, now=MONDAY)
 
 
 PLAIN = ["post", "account", "channel", "bucket", "campaign", "title", "text", "link", "media"]
