@@ -8,7 +8,7 @@ is missed where the cap has become too small (S3). Where only the zone has chang
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from events import Fact, PostScheduled, SlotTaken, Told
@@ -20,6 +20,12 @@ from services.scheduler.case import Case
 from services.scheduler.consequences import consequences
 from services.scheduler.desk import Desk
 
+Breathe = Callable[[], Awaitable[None]]
+
+
+async def at_one_go() -> None:
+    """Nobody has a turn in between."""
+
 
 def may_move(case: Case) -> bool:
     """*Exactly at* is a promise of its own; whatever is under way is out of the scheduler's hands."""
@@ -30,7 +36,10 @@ def is_promised(case: Case) -> bool:
     return case.state.phase == "scheduled" and case.state.wish.exactly_at is not None
 
 
-async def replan(desk: Desk, cases: Sequence[Case], cause: Told | None, keep: Keep | None = None) -> None:
+async def replan(
+    desk: Desk, cases: Sequence[Case], cause: Told | None, keep: Keep | None = None, *, breathe: Breathe = at_one_go
+) -> None:
+    """`breathe` is done between two posts: a long queue takes seconds, and nobody else waits for it (S17)."""
     in_order = sorted(cases, key=lambda case: case.turn)
     queue, promised = [case for case in in_order if may_move(case)], [case for case in in_order if is_promised(case)]
     if keep is not None:  # no cap has changed, so every promise stands
@@ -39,8 +48,9 @@ async def replan(desk: Desk, cases: Sequence[Case], cause: Told | None, keep: Ke
     lifted, promises = await _lifted(desk, queue), await _lifted(desk, promised)
     for case, taken in promises:
         await _stand(desk, case, taken, cause)
-    again = await _kept(desk, lifted, cause, keep) if keep is not None else lifted
+    again = await _kept(desk, lifted, cause, keep, breathe) if keep is not None else lifted
     for case, taken in again:
+        await breathe()
         planned = await desk.plan(Wish(case.state.wish.not_before), "replanned")
         assert isinstance(planned, Planned)  # noqa: S101 - only *exactly at* can be missed
         await _place(desk, case, taken, planned, cause)
@@ -89,10 +99,13 @@ def _say(desk: Desk, case: Case, facts: Sequence[Fact], cause: Told | None) -> N
     desk.rows += consequences(case.story, case.state, facts, now=desk.now)
 
 
-async def _kept(desk: Desk, lifted: Sequence[Lifted], cause: Told | None, keep: Keep) -> Sequence[Lifted]:
+async def _kept(
+    desk: Desk, lifted: Sequence[Lifted], cause: Told | None, keep: Keep, breathe: Breathe
+) -> Sequence[Lifted]:
     """Who has the same slot by the zone of now; and who could not have it."""
     others = []
     for case, taken in lifted:
+        await breathe()
         planned = await desk.keep(case.state.place, keep) if case.state.place else None
         if planned is None:
             others.append((case, taken))

@@ -15,14 +15,16 @@ import orjson
 import structlog
 
 from events import Told
+from events.channels import account_of
 from services.chassis.clock import Clock
 from services.chassis.rows import Row
 from services.chassis.store import Append, Conflict, Store, StoreError
 from services.planning.plan import LEAD
+from services.planning.rezoning import Keep
 from services.scheduler.case import Case, read_case, undone_by
 from services.scheduler.desk import Desk
 from services.scheduler.desks import Desks
-from services.scheduler.replanning import make_room, replan
+from services.scheduler.replanning import Breathe, at_one_go, make_room, replan
 from services.scheduler.seating import Seat
 from services.scheduler.waiting import (
     BATCH_MAX,
@@ -39,7 +41,15 @@ from services.scheduler.waiting import (
 AGAIN_AFTER = timedelta(minutes=10)
 """A post that breaks the desk is set aside so long: it holds up nobody but itself (I25)."""
 
+READ_AT_ONCE = 100
+"""So many posts of a queue are read before others have a turn."""
+
 log = structlog.get_logger("scheduler")
+
+
+async def others_between() -> None:
+    """Everybody else has a turn."""
+    await asyncio.sleep(0)
 
 
 class Serving:
@@ -76,12 +86,18 @@ class Serving:
         """The account plans by other terms now, or its zone has other rules: its queue moves, in order (S19, S22)."""
         name, position = ring["connection"], int(ring["cause"])
         cause = (await self._store.tail(position - 1, 1))[0] if position else None
-        async with self._desks.at(name) as desk:
-            if desk is None:
-                return None
-            await replan(desk, await self._queue(desk), cause, ring.get("keep"))
-            await self._store.append(desk.append())
+        self._desks.forget_account(account_of(name))  # it has changed, and a plan by what it was would be in vain
+        try:
+            await self._replan(name, cause, ring.get("keep"), others_between)
+        except Conflict:  # somebody had a turn who moved one of the queue; now nobody has
+            await self._replan(name, cause, ring.get("keep"), at_one_go)
         return None
+
+    async def _replan(self, name: str, cause: Told | None, keep: Keep | None, breathe: Breathe) -> None:
+        async with self._desks.at(name) as desk:
+            if desk is not None:
+                await replan(desk, await self._queue(desk), cause, keep, breathe=breathe)
+                await self._store.append(desk.append())
 
     async def room(self, ring: dict[str, Any], alarm: Row) -> Append | None:
         """A post counts on another day than it was planned for: where that is over its cap now, others leave (S17a)."""
@@ -97,7 +113,11 @@ class Serving:
         """Every post that has a slot on this connection and is not about to go out."""
         called = await self._store.pick(queue_of(desk.connection, desk.now + LEAD))
         stories = [str(orjson.loads(str(row["ring"]))["story"]) for row in called]
-        return [case for case in await asyncio.gather(*(read_case(self._store, story) for story in stories)) if case]
+        cases: list[Case | None] = []
+        for first in range(0, len(stories), READ_AT_ONCE):
+            some = stories[first : first + READ_AT_ONCE]
+            cases += await asyncio.gather(*(read_case(self._store, story) for story in some))
+        return [case for case in cases if case]
 
     async def _serve(self, name: str, rows: Sequence[Row]) -> None:
         async with self._desks.at(name) as desk:

@@ -38,3 +38,11 @@ def test_giving_back_what_one_has_not_says_nothing():
 
 def test_what_was_given_back_is_no_longer_counted():
     assert day(TAKEN, FREED).instants == []
+
+
+def test_a_slot_as_the_log_says_it_is_in_the_one_zone_all_others_are_compared_in():
+    """Whatever the reader of JSON calls UTC, the day keeps the house's own."""
+    said = SlotTaken.model_validate_json(TAKEN.model_dump_json())
+    assert said.at.tzinfo is not UTC
+    assert day(said).taken["one"].at.tzinfo is UTC
+    assert day(said) == day(TAKEN)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from collections import Counter
+from functools import partial
 
 import pytest
 
 from events import CancelAsked, EngagementProfiled, PostDue, PostMissed, PostScheduled, RescheduleAsked, SlotFreed
+from events.subjects import account_stream
 from services.chassis.rows import ROOM, Pick
+from services.chassis.store import Append
 from tests.scheduler.house import House, message
-from tests.scheduler.posts import DAY, HOUR, LINKEDIN, MINUTE, MONDAY, TEN
+from tests.scheduler.posts import ACME, DAY, HOUR, LINKEDIN, MINUTE, MONDAY, TEN
 
 NAMES = [f"post-{number:02}" for number in range(8)]
 EVENINGS = {"linkedin": {"mon": ["19:00"], "tue": ["19:00"], "wed": ["18:00", "19:00"]}}
@@ -124,6 +129,55 @@ async def test_a_long_queue_is_moved_within_caps_whatever_comes_in_meanwhile(hou
     last = {name: (await house.last(name)).slot.at for name in [*names, *(f"new-{number:02}" for number in range(20))]}
     assert len(everybody) > len(last)
     assert max(Counter(at.date() for at in last.values()).values()) == 1
+
+
+async def test_s17_others_have_a_turn_between_any_two_posts_of_a_long_queue_that_is_moved(house):
+    await house.send(*(message(f"more-{number:03}") for number in range(150)))
+    turns: list[int] = []
+
+    async def others():
+        for turn in itertools.count():
+            turns.append(turn)
+            await asyncio.sleep(0)
+
+    had: list[int] = []
+
+    async def written():
+        had.append(len(turns))
+
+    house.interrupt(before=PostScheduled, say=written)
+    await house.account(caps={"linkedin": {"posts_per_day_max": 1}})
+    waiting = asyncio.create_task(others())
+    await house.settle()
+    waiting.cancel()
+    assert had[0] >= 150
+
+
+async def test_a_change_is_planned_once_and_by_what_the_account_says_now(house):
+    tries = counted(house)
+    await house.account(caps={"linkedin": {"posts_per_day_max": 2}})
+    await house.settle()
+    assert len(tries) == 1
+
+
+async def test_whoever_was_quicker_than_the_move_of_a_queue_has_it_planned_again_at_once(house):
+    await house.account(caps={"linkedin": {"posts_per_day_max": 1}})
+    house.interrupt(before=PostScheduled, say=partial(house.account, caps={"linkedin": {"posts_per_day_max": 2}}))
+    await house.settle()
+    assert set(Counter(local[:10] for local in await slots(house)).values()) == {2}
+
+
+def counted(house: House) -> list[Append]:
+    """Every plan that is tried: it relies on the account as it was read."""
+    append, tries = house.store.append, []
+
+    async def trying(asked: Append):
+        if account_stream(ACME) in asked.still:
+            tries.append(asked)
+        return await append(asked)
+
+    house.store.append = trying
+    return tries
 
 
 async def test_s17a_a_slot_from_before_a_change_of_zone_still_counts(house):
