@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -13,6 +14,7 @@ from events.subjects import account_stream, connection_stream
 from services.channels.sandbox import sites
 from services.chassis.alarms import clear_alarm
 from services.chassis.store import Append
+from services.gateway.routes.callback import page
 from tests.gateway.house import running
 
 CALLBACK = "http://distribution.test/oauth/{}/callback"
@@ -110,6 +112,30 @@ async def test_of_two_who_bring_the_same_consent_at_once_one_is_taken(house, own
     answers = await asyncio.gather(*(house.http.get(back) for _ in range(5)))
     assert sorted(each.status_code for each in answers) == [200, 422, 422, 422, 422]
     assert house.world.calls["linkedin"] == 3  # the consent page, one exchange, one look at whom it speaks for
+
+
+BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+async def test_an_owner_who_does_not_consent_reads_so_in_a_page(house, owner):
+    """So do they who come back too late; a program is told as everywhere else."""
+    state = state_of(await house.consented(owner, "linkedin"))
+    back = f"/oauth/linkedin/callback?error=user_cancelled_login&state={state}"
+    declined, again, program = [await house.http.get(back, headers=each) for each in (BROWSER, BROWSER, {})]
+    for answer, said in (
+        (declined, "did not consent. Nothing was connected. You can close this window."),
+        (again, "It was used already, is too old, or was begun elsewhere. Begin again."),
+    ):
+        assert (answer.status_code, answer.headers["content-type"]) == (422, "text/html; charset=utf-8")
+        assert said in html.unescape(answer.text)
+        assert "<h1>" in answer.text
+    assert (program.status_code, program.json()["code"]) == (422, "consent_over")
+    assert await house.said("acme.linkedin") == []
+
+
+def test_what_a_channel_says_no_with_is_text_on_the_page():
+    shown = bytes(page("The channel said no", "invalid_grant: <b>bold</b>", 422).body).decode()
+    assert "invalid_grant: &lt;b&gt;bold&lt;/b&gt;" in shown
 
 
 async def test_a_consent_is_good_for_ten_minutes_and_then_nothing_of_it_is_left(house, owner):

@@ -21,8 +21,8 @@ from services.gateway.problems import Problem
 
 CODE_MAX = 4096
 STATE_MAX = 256
-CONNECTED = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Connected</title></head>
-<body><main><h1>Connected</h1><p>{name} is connected. You can close this window.</p></main></body></html>
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>
+<body><main><h1>{title}</h1><p>{said} You can close this window.</p></main></body></html>
 """
 
 
@@ -31,23 +31,39 @@ def callback(desk: Desk) -> APIRouter:
 
     @router.get("/oauth/{channel}/callback", response_class=HTMLResponse)
     async def callback(channel: str, request: Request) -> Response:
-        """Finishes a consent that was begun at `authorize`; each finishes once."""
-        with desk.asking.running():
-            asked = request.query_params
-            consent = await brought_back(desk, request, channel, asked.get("state", ""))
-            if "error" in asked:
-                raise Problem("refused_by_channel", "The channel's owner did not consent. Nothing was connected.")
-            if not 0 < len(asked.get("code", "")) <= CODE_MAX:
-                raise Problem("consent_over", "The channel sent no code. Begin again.")
-            granting = await desk.grants.adapter(channel).grant(
-                desk.grants.http_for(consent.connection), desk.grants.client(channel), code=asked["code"],
-                verifier=consent.verifier.reveal(), now=desk.now(),
-            )  # fmt: skip
-            granted = plainly(granting, consent.connection)
-            await connected(desk, consent, granted)
-        return HTMLResponse(CONNECTED.format(name=escape(consent.connection)))
+        """Finishes a consent that was begun at `authorize`; each finishes once. A browser is told in a page, also of
+        what went wrong; a program is told that as everywhere else."""
+        try:
+            with desk.asking.running():
+                name = await finished(desk, request, channel)
+        except Problem as problem:
+            if "text/html" not in request.headers.get("accept", ""):
+                raise
+            body = problem.body()
+            return page(body["title"], body["detail"], problem.status)
+        return page("Connected", f"{name} is connected.")
 
     return router
+
+
+def page(title: str, said: str, status: int = 200) -> Response:
+    return HTMLResponse(PAGE.format(title=escape(title), said=escape(said)), status)
+
+
+async def finished(desk: Desk, request: Request, channel: str) -> str:
+    """The connection that the code was exchanged for."""
+    asked = request.query_params
+    consent = await brought_back(desk, request, channel, asked.get("state", ""))
+    if "error" in asked:
+        raise Problem("refused_by_channel", "The channel's owner did not consent. Nothing was connected.")
+    if not 0 < len(asked.get("code", "")) <= CODE_MAX:
+        raise Problem("consent_over", "The channel sent no code. Begin again.")
+    granting = await desk.grants.adapter(channel).grant(
+        desk.grants.http_for(consent.connection), desk.grants.client(channel), code=asked["code"],
+        verifier=consent.verifier.reveal(), now=desk.now(),
+    )  # fmt: skip
+    await connected(desk, consent, plainly(granting, consent.connection))
+    return consent.connection
 
 
 async def brought_back(desk: Desk, request: Request, channel: str, state: str) -> Consent:
