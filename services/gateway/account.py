@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 
 from events import AccountChanged, AccountDocument, ConnectionDropped, ConnectionListed, Fact
 from events.gateway import Caps, Channel
+from services.chassis.twice import twice
 from services.gateway.principal import Principal
 from services.gateway.problems import Problem, Wrong, invalid, not_found, refusing
 from services.gateway.times import Span, Whole
@@ -134,9 +135,8 @@ def _wrong(account: str, document: AccountDocument) -> Iterator[Wrong]:
 def _wrong_times(document: AccountDocument) -> Iterator[Wrong]:
     for channel, days in document.times.items():
         for day, times in days.items():
-            twice = sorted({time for time in times if times.count(time) > 1})
-            if twice:
-                yield Wrong(f"times.{channel}.{day}", f"names {', '.join(twice)} twice; each time once")
+            if repeated := sorted(twice(times)):
+                yield Wrong(f"times.{channel}.{day}", f"names {', '.join(repeated)} twice; each time once")
     if document.mode == "custom" and not any(times for days in document.times.values() for times in days.values()):
         yield Wrong("times", 'custom mode needs at least one time, as in {"linkedin": {"mon": ["09:00"]}}')
 

@@ -19,6 +19,7 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 
+from services.chassis.twice import twice
 from services.gateway.asking import Asked, Done
 from services.gateway.desk import Asker, Desk
 from services.gateway.problems import NO_SUCH, Problem, Wrong, refusing, unauthenticated
@@ -61,8 +62,7 @@ def _unread(detail: str, field: str = "body") -> Problem:
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _unread("is there twice; write it once", next(name for name in names if names.count(name) > 1)[:NAME_MAX])
+        raise _unread("is there twice; write it once", twice(name for name, _ in pairs)[0][:NAME_MAX])
     return found
 
 
@@ -140,10 +140,7 @@ def once_and_known(request: Request, names: Collection[str] | None = None) -> No
     unknown = [
         Wrong(name[:NAME_MAX], NO_SUCH) for name in dict.fromkeys(given) if names is not None and name not in names
     ]
-    twice = [
-        Wrong(name[:NAME_MAX], "is given twice; say it once") for name in dict.fromkeys(given) if given.count(name) > 1
-    ]
-    if wrong := unknown + twice:
+    if wrong := unknown + [Wrong(name[:NAME_MAX], "is given twice; say it once") for name in twice(given)]:
         raise refusing(wrong)
 
 

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from events import PostApproved, PostApprovedMessage
 from events.channels import CHANNELS, account_of, channel_of
+from services.chassis.twice import twice
 
 BYTES_MAX = 256 * 1024
 """S2a: a message over 256 kB is oversize."""
@@ -141,9 +142,7 @@ def _json(body: bytes) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _Bad(f"{_shown(twice)} stands twice in one object; keep one")
+        raise _Bad(f"{_shown(twice(name for name, _ in pairs)[0])} stands twice in one object; keep one")
     return found
 
 
