@@ -14,7 +14,7 @@ from events import About, Draft, Slot, SlotTaken, Why
 from events.subjects import posting_day_stream
 from services.chassis.rows import ROOM, Drop, Write
 from services.chassis.store import Append, Say, Store
-from services.planning import posting_day
+from services.planning import posting_day, rezoning
 from services.planning.plan import LEAD, Look, Missed, Open, Planned, Wish, instants, plan
 from services.planning.posting_day import Day, Freed, day_of, over_since, refused
 from services.planning.rezoning import Keep, kept, off, resolved
@@ -92,12 +92,14 @@ class Desk:
 
     async def restore(self, place: Place, reason: str) -> Planned | Missed:
         """The very slot a post had before, by the zone of now, if it is still free; else as for any other."""
-        keep = self._ledger.account.keep
-        slot = resolved(place.slot, self.terms, keep) if off(place.slot, self.terms) else place.slot
+        slot, said = place.slot, reason
+        if off(slot, self.terms):
+            keep = self._ledger.account.keep
+            slot, said = resolved(slot, self.terms, keep), f"{reason}; {rezoning.reason(self.terms, keep)}"
         if place.wish.exactly_at is None and slot.at >= max(self.now + LEAD, place.wish.not_before or self.now):
             taken = instants(await self._days(self.terms.days_with(slot.at, slot.at)))
             if refused(slot.at, taken, self.terms.cap) is None:
-                return Planned(slot, Why(mode=self.terms.mode, reason=reason))
+                return Planned(slot, Why(mode=self.terms.mode, reason=said))
         return await self.plan(place.wish, reason)
 
     async def take(self, name: str, planned: Planned, about: About) -> None:

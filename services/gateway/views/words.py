@@ -7,9 +7,12 @@ from typing import Any, Final
 
 from services.gateway.views.showing import DISPLAY
 from services.gateway.views.view import Document
+from services.planning.zones import shown, zone_called
 
 MODES: Final = {"best_practice": "Best Practice", "custom": "the account's own times", "adaptive": "Adaptive"}
 NAMED_MAX: Final = 3
+PUT_BACK, OVER_THE_CAP, KEPT = "undone", "over the cap", "was kept"
+"""How the planner's reasons begin, or end, of a slot that is not simply the first free one."""
 
 
 def why(document: Document) -> Document:
@@ -19,9 +22,9 @@ def why(document: Document) -> Document:
     if said is None or slot is None:
         return {"id": document["id"], "slot": None, "scheduled_at": document["scheduled_at"], "mode": None,
                 "window": None, "weight": None, "considered": [], "considered_more": 0, "reason": None,
-                "sentence": no_slot(document)}  # fmt: skip
+                "not_before": document["not_before"], "sentence": no_slot(document)}  # fmt: skip
     return {"id": document["id"], "slot": slot, "scheduled_at": document["scheduled_at"], **said,
-            "sentence": sentence(document, said, slot)}  # fmt: skip
+            "not_before": document["not_before"], "sentence": sentence(document, said, slot)}  # fmt: skip
 
 
 def no_slot(document: Document) -> str:
@@ -67,11 +70,33 @@ def _because(document: Document, why: Document) -> str:
             return "exactly the time that was asked for"
         case "at once":
             return "at once, because somebody asked for it"
+        case _ if before := _had_before(why):
+            return before
         case "custom":
-            return f"the first time still free among the account's own times for {channel}"
+            return f"the first time still free among the account's own times for {channel}{_after(document, why)}"
         case mode:
-            window = f" in the window {why['window']}" if why["window"] else ""
-            return f"the first free slot{window}, which suits {channel} by {MODES.get(mode, mode)}"
+            after = _after(document, why)
+            window = f"{',' * bool(after)} in the window {why['window']}" if why["window"] else ""
+            return f"the first free slot{after}{window}, which suits {channel} by {MODES.get(mode, mode)}"
+
+
+def _had_before(why: Document) -> str | None:
+    """A slot that a post has again was not chosen among others: it may be no time on offer at all (S19, S25)."""
+    if why["reason"].endswith(KEPT) and not why["reason"].startswith(PUT_BACK):
+        return "the slot it had, which was kept"
+    if why["reason"].startswith(PUT_BACK) and why["window"] is None:
+        return "the slot it had before the change, which was put back"
+    return None
+
+
+def _after(document: Document, why: Document) -> str:
+    """From when on the first free one was looked for, where that was not simply the moment of planning (S3, S17a)."""
+    if why["reason"].startswith(OVER_THE_CAP):
+        return " after the one it had"
+    if document["not_before"] is None:
+        return ""
+    wished = shown(datetime.fromisoformat(document["not_before"]), zone_called(document["slot"]["zone"]))
+    return f" not before {day(wished.isoformat())}, as was asked"
 
 
 def _skipped(why: Document) -> str | None:
