@@ -6,6 +6,7 @@ What two parsers could read differently (a name twice, NaN, half a character) is
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -27,6 +28,7 @@ from services.gateway.problems import NO_SUCH, Problem, Wrong, refusing, unauthe
 DEPTH_MAX = 32
 TOO_DEEP = f"is nested deeper than {DEPTH_MAX} levels"
 NAME_MAX = 64
+DIGITS_MAX = 20
 JSON = re.compile(r"application/([^/]+\+)?json")
 
 
@@ -39,13 +41,11 @@ class Body(BaseModel):
 def read_json(raw: bytes) -> Any:
     """Says no, with what is wrong and where, to whatever could not be kept and read back the same."""
     try:
-        value = json.loads(raw, object_pairs_hook=_once_each, parse_constant=_no_number)
+        value = json.loads(text_of(raw), object_pairs_hook=_once_each, parse_constant=_no_number, parse_int=_whole)
         orjson.dumps(value)
     except json.JSONDecodeError as wrong:
         what = wrong.msg.removesuffix(" at").removesuffix(" starting")
         raise _unread(f"is not JSON: at character {wrong.pos + 1}, {what[:1].lower()}{what[1:]}") from None
-    except UnicodeDecodeError:
-        raise _unread("is not JSON: its text has to be UTF-8") from None
     except RecursionError:
         raise _unread(TOO_DEEP) from None
     except (ValueError, TypeError) as wrong:
@@ -53,6 +53,17 @@ def read_json(raw: bytes) -> Any:
     if _deeper(value, DEPTH_MAX):
         raise _unread(TOO_DEEP)
     return value
+
+
+def text_of(raw: bytes) -> str:
+    """Nobody has to guess how the text is spelled."""
+    match json.detect_encoding(raw):
+        case "utf-8-sig":
+            raise _unread("is not JSON: it begins with a byte order mark; send its text alone")
+        case "utf-8":
+            with contextlib.suppress(UnicodeDecodeError):
+                return raw.decode()
+    raise _unread("is not JSON: its text has to be UTF-8")
 
 
 def _unread(detail: str, field: str = "body") -> Problem:
@@ -68,6 +79,13 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(name: str) -> Any:
     raise ValueError(f"{name} is not a number in JSON")
+
+
+def _whole(digits: str) -> int:
+    """Counted before it is read, because reading a long one takes long."""
+    if len(digits) <= DIGITS_MAX and -(2**63) <= (number := int(digits)) < 2**64:
+        return number
+    raise ValueError(f"holds a number of {len(digits.lstrip('-')):,} digits; write one that fits into 64 bits")
 
 
 def _deeper(value: Any, levels: int) -> bool:

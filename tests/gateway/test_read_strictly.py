@@ -69,6 +69,12 @@ async def test_a_stranger_is_told_nothing_of_what_is_wrong(house, owner):
         (b'{"zone": "UTC', "is not JSON: at character 10, unterminated string"),
         (b'{"zone": "UTC"} {}', "is not JSON: at character 17, extra data"),
         (b'{"zone": "\xff"}', "is not JSON: its text has to be UTF-8"),
+        ('{"zone": "UTC"}'.encode("utf-16"), "is not JSON: its text has to be UTF-8"),
+        ('{"zone": "UTC"}'.encode("utf-16-le"), "is not JSON: its text has to be UTF-8"),
+        ('{"zone": "UTC"}'.encode("utf-32-be"), "is not JSON: its text has to be UTF-8"),
+        (b'\xef\xbb\xbf{"zone": "UTC"}', "is not JSON: it begins with a byte order mark; send its text alone"),
+        (b'{"zone": ' + b"9" * 5000 + b"}", "holds a number of 5,000 digits; write one that fits into 64 bits"),
+        (b'{"zone": -9223372036854775809}', "holds a number of 19 digits; write one that fits into 64 bits"),
         (b'{"zone": NaN}', "NaN is not a number in JSON"),
     ],
 )
@@ -76,6 +82,12 @@ async def test_what_is_no_json_is_said_to_be_none_and_where(house, owner, raw, s
     answer = await sent(owner, "PUT", ACCOUNT, raw)
     assert named(answer) == [("body", said)]
     assert answer.json()["detail"] == f"body: {said}"
+
+
+async def test_a_number_as_long_as_every_reader_takes_is_read(house, owner):
+    for number in (2**64 - 1, -(2**63)):
+        raw = b'{"times": %d}' % number
+        assert named(await sent(owner, "PATCH", ACCOUNT, raw)) == [("times", "has to be an object, in braces")]
 
 
 async def test_a_key_that_is_there_twice_is_named(house, owner):
