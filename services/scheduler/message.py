@@ -21,6 +21,8 @@ from services.chassis.twice import twice
 BYTES_MAX = 256 * 1024
 """S2a: a message over 256 kB is oversize."""
 DEPTH_MAX = 32
+DIGITS_MAX = 4300
+"""So many digits Python reads; it takes ever longer for each."""
 AHEAD_MAX = timedelta(days=5 * 366)
 """Nobody plans further ahead: a time beyond it is a slip of the keyboard."""
 
@@ -127,7 +129,9 @@ def _json(body: bytes) -> Any:
         text = body.decode("utf-8")
         if body.count(b"{") + body.count(b"[") > DEPTH_MAX and _depth(text) > DEPTH_MAX:
             raise _Bad(f"it is nested more than {DEPTH_MAX} deep; flatten it")
-        found = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
+        if text.startswith("\ufeff"):
+            raise _Bad("it begins with a byte order mark; send UTF-8 without one")
+        found = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number, parse_int=_whole)
         if _SURROGATE.search(body):
             json.dumps(found, ensure_ascii=False).encode("utf-8")
     except UnicodeDecodeError as bad:
@@ -144,6 +148,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise _Bad(f"{_shown(twice(name for name, _ in pairs)[0])} stands twice in one object; keep one")
     return found
+
+
+def _whole(digits: str) -> int:
+    if (count := len(digits.lstrip("-"))) > DIGITS_MAX:
+        raise _Bad(f"a number in it has {count:,} digits; write one of at most {DIGITS_MAX:,}")
+    return int(digits)
 
 
 def _no_number(name: str) -> Any:

@@ -63,7 +63,8 @@ def test_whatever_text_a_person_writes_arrives_as_it_was_written(text):
         (b"[" * 33 + b"]" * 33, "nested more than 32 deep; flatten it"),
         (b"[" * 100_000, "nested more than 32 deep"),
         (b'{"a": 1} {"b": 2}', "Extra data"),
-        (b"\xef\xbb\xbf{}", "BOM"),
+        (b"\xef\xbb\xbf{}", "alike: it begins with a byte order mark; send UTF-8 without one."),
+        (b'{"a": -' + b"9" * 5000 + b"}", "alike: a number in it has 5,000 digits; write one of at most 4,300."),
     ],
 )
 def test_json_that_two_readers_read_differently_is_not_json(body, mend):
