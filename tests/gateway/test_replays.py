@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
@@ -53,6 +54,29 @@ async def test_what_is_asked_for_is_handed_on_as_it_was_asked(owner, around):
 async def test_without_a_word_all_of_the_log_is_meant(owner, around):
     assert (await owner.ask("POST", "/v1/replays")).status_code == 200
     assert around.asked == [{"since": 1, "dry": False}]
+
+
+async def test_the_same_replay_under_the_same_key_is_told_again_and_not_made_again(owner, around):
+    first, again = [await owner.ask("POST", "/v1/replays", {"from": 3}, once="k1") for _ in range(2)]
+    assert (first.status_code, first.content) == (again.status_code, again.content) == (200, again.content)
+    assert len(around.asked) == 1
+    other = await owner.ask("POST", "/v1/replays", {"from": 4}, once="k1")
+    assert (other.status_code, other.json()["code"]) == (422, "key_reused")
+    assert (await owner.ask("POST", "/v1/replays", {"from": 3}, once="k2")).status_code == 200
+    assert len(around.asked) == 2
+
+
+async def test_two_at_once_under_the_same_key_are_one_replay(owner, around):
+    answers = await asyncio.gather(*(owner.ask("POST", "/v1/replays", once="k1") for _ in range(3)))
+    assert [each.status_code for each in answers] == [200, 200, 200]
+    assert len(around.asked) == 1
+
+
+async def test_one_that_stopped_is_made_under_its_key_once_it_can_be(owner, around):
+    around.fault = ReplayStopped("stopped after position 7 (nats: timeout): ask again from 8")
+    assert (await owner.ask("POST", "/v1/replays", once="k1")).status_code == 503
+    around.fault = None
+    assert (await owner.ask("POST", "/v1/replays", once="k1")).status_code == 200
 
 
 @pytest.mark.parametrize("role", MAY)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter
+from fastapi.responses import JSONResponse
 from pydantic import Field, StringConstraints
 
 from events.production import Name
 from services.chassis.replay import ReplayStopped, ReplayWrong
-from services.gateway.bodies import Body, Door
-from services.gateway.desk import Asker, Desk, allow, allow_house
+from services.gateway.asking import Decided, Done
+from services.gateway.bodies import Ask, Body, Door, answered
+from services.gateway.desk import Desk, allow, allow_house
 from services.gateway.problems import Problem, Wrong
 from services.gateway.times import Moment, Whole
 
@@ -31,17 +33,22 @@ def replays(desk: Desk) -> APIRouter:
     router = APIRouter(prefix="/v1/replays", tags=["operations"], route_class=Door)
 
     @router.post("")
-    async def replay(by: Asker, wanted: Wanted | None = None) -> dict[str, Any]:
-        """Answers when all of it has been offered on `replay.<id>.>`; `dry` only counts what would be."""
+    async def replay(asked: Ask, wanted: Wanted | None = None) -> JSONResponse:
+        """Answers when all of it has been offered on `replay.<id>.>`; `dry` only counts what would be. What was offered
+        to its end is not offered again under the same key."""
         wanted = wanted or Wanted()
         if wanted.account is None:
-            allow_house(by, "operate")
+            allow_house(asked.by, "operate")
         else:
-            allow(by, "operate", account=wanted.account)
-        if desk.hooks.replay is None:
-            raise Problem("no_feed", "This gateway runs without a broker, so there is nowhere to offer anything.")
+            allow(asked.by, "operate", account=wanted.account)
+
+        async def offered() -> Decided:
+            if desk.hooks.replay is None:
+                raise Problem("no_feed", "This gateway runs without a broker, so there is nowhere to offer anything.")
+            return Decided(Done(await desk.hooks.replay(wanted.model_dump(exclude_none=True))))
+
         try:
-            return dict(await desk.hooks.replay(wanted.model_dump(exclude_none=True)))
+            return answered(await desk.asking.change(asked, offered))
         except ReplayWrong as wrong:
             raise Problem("invalid", str(wrong), errors=[Wrong(*str(wrong).split(": ", 1))]) from wrong
         except ReplayStopped as stopped:
