@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import sys
 import zoneinfo
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import aiohttp
 
@@ -74,6 +75,9 @@ def _store(settings: Settings) -> list[Finding]:
         return found + [Finding("note", line) for line in _quarantine(settings)]
     except (StoreError, OSError) as error:
         return [Finding("bad", f"{kind}: {error}", "run `distribution migrate`")]
+    except sqlite3.DatabaseError as damaged:
+        what = f"{kind}: {path_of(settings.database)} cannot be read as a log: {damaged}"
+        return [Finding("bad", what, "`distribution restore FILE --replace` puts a backup in its place")]
 
 
 def _quarantine(settings: Settings) -> list[str]:
@@ -111,16 +115,18 @@ def _channels(settings: Settings) -> Finding:
 
 async def _running(data: Path) -> Finding:
     try:
-        up: dict[str, Any] = json.loads((data / "up.json").read_text())
-    except (OSError, ValueError):
+        page = str(json.loads((data / "up.json").read_text())["page"])
+    except OSError:
         return Finding("note", "no house is running here", "start one with `make up`")
+    except (ValueError, LookupError, TypeError):
+        return Finding("bad", "up.json is not as a running house writes it", "start the house again with `make up`")
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3)) as session,
-            session.get(up["page"].rstrip("/") + "/readyz") as answer,
+            session.get(page.rstrip("/") + "/readyz") as answer,
         ):
             if answer.status == 200:
-                return Finding("good", f"a house answers at {up['page']}")
-            return Finding("bad", f"the house at {up['page']} is not ready: {(await answer.text())[:300]}")
+                return Finding("good", f"a house answers at {page}")
+            return Finding("bad", f"the house at {page} is not ready: {(await answer.text())[:300]}")
     except (aiohttp.ClientError, TimeoutError):
-        return Finding("bad", f"up.json names {up['page']}, and nobody answers there", "start it again with `make up`")
+        return Finding("bad", f"up.json names {page}, and nobody answers there", "start it again with `make up`")

@@ -21,8 +21,10 @@ import typer
 
 FAILED, USAGE, PARTLY = 1, 2, 3
 NOT_FOUND = 404
+ANSWER_S = 60
 WIDTH_MAX = 1000
 Output = Annotated[Literal["text", "json"], typer.Option("--output", help="text or json")]
+_ONE_WORD = re.compile(r"[!-~]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -90,11 +92,14 @@ class House:
 
         try:
             async with (
-                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session,
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_S)) as session,
                 session.request(method, self.address + path, json=body, params=asked, headers=headers) as answer,
             ):
-                raw = await answer.read()
-                return Reply(answer.status, _read(raw), dict(answer.headers))
+                return Reply(answer.status, _read(await answer.read()), dict(answer.headers))
+        except TimeoutError:
+            fail(
+                f"the house at {self.address} has not answered in {ANSWER_S} seconds; `distribution doctor` looks at it"
+            )
         except aiohttp.ClientError as error:
             fail(f"the house at {self.address} does not answer ({error}); start it with `make up`")
 
@@ -110,13 +115,40 @@ def house() -> House:
     """The house of `DISTRIBUTION_API` and `DISTRIBUTION_KEY`, else the one whose `up.json` lies in the data folder."""
     address, key = os.environ.get("DISTRIBUTION_API"), os.environ.get("DISTRIBUTION_KEY")
     if address and key:
+        if not _ONE_WORD.fullmatch(key):
+            fail(
+                "DISTRIBUTION_KEY is no key: a line break, a space or the like is in it; set it to the key alone", USAGE
+            )
         return House(address.rstrip("/"), key)
+    otherwise = "set DISTRIBUTION_API and _KEY"
+    return House(noted("page", otherwise).rstrip("/"), noted("api_key", otherwise))
+
+
+def noted(word: str, otherwise: str) -> str:
+    """What the running house says of itself in `up.json`; where there is none, `otherwise` helps as well."""
     note = Path(os.environ.get("DISTRIBUTION_DATA_DIR", "var")) / "up.json"
     try:
         up = json.loads(note.read_text())
-    except (OSError, ValueError):
-        fail(f"no running house found: {note} is not there. Start one with `make up`, or set DISTRIBUTION_API and _KEY")
-    return House(up["page"].rstrip("/"), up["api_key"])
+    except FileNotFoundError:
+        fail(f"no running house found: {note} is not there. Start one with `make up`, or {otherwise}")
+    except OSError as error:
+        fail(f"{note} cannot be read ({error.strerror}): ask whoever runs the house for a key, and {otherwise}")
+    except ValueError:
+        up = None
+    found = up.get(word) if isinstance(up, dict) else None
+    if not isinstance(found, str):
+        fail(f"{note} is not as a running house writes it: start the house again with `make up`, or {otherwise}")
+    return found
+
+
+def text_of(file: Path) -> str:
+    """What somebody has written into a file."""
+    try:
+        return file.read_text("utf-8")
+    except OSError as error:
+        fail(f"{file} cannot be read: {error.strerror}", USAGE)
+    except UnicodeDecodeError as error:
+        fail(f"{file} is no text: byte {error.start + 1} of it is not UTF-8", USAGE)
 
 
 def named(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.commands.client import NOT_FOUND, Output, address, change, clean, fail, get, house, say, show
+from services.commands.client import NOT_FOUND, Output, address, change, clean, fail, get, house, say, show, text_of
 from services.commands.lists import Cursor, Limit, show_all
 
 parked = typer.Typer(no_args_is_help=True, help="Messages that could not become a post.")
@@ -57,7 +57,7 @@ def redrive(
     """Offer it again, mended or as it was."""
     asked: dict[str, Any] = {"discard": True} if discard else {}
     if body is not None:
-        asked["body"] = body.read_text()
+        asked["body"] = text_of(body)
     show(change("POST", address("/v1/parked/{}/redrive", message), asked), output)
 
 

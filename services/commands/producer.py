@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import nats
 import nats.errors
+from nats.aio.client import Client
 from nats.js.errors import APIError
 
 from events.subjects import POST_APPROVED, PRODUCTION
-from services.commands.client import fail
+from services.commands.client import fail, noted
+
+_SIGNED = re.compile(r"//[^@,]*@")
 
 
 def nats_address() -> str:
-    address = os.environ.get("DISTRIBUTION_NATS_URL")
-    if address:
-        return address
-    note = Path(os.environ.get("DISTRIBUTION_DATA_DIR", "var")) / "up.json"
+    return os.environ.get("DISTRIBUTION_NATS_URL") or noted("nats", "set DISTRIBUTION_NATS_URL")
+
+
+@asynccontextmanager
+async def broker_at(address: str) -> AsyncIterator[Client]:
+    """Asked twice and in silence: left to itself the library prints a trace of every server that does not answer."""
     try:
-        return str(json.loads(note.read_text())["nats"])
-    except (OSError, ValueError, KeyError):
-        fail(f"no NATS found: {note} is not there. Start the house with `make up`, or set DISTRIBUTION_NATS_URL")
+        client = await nats.connect(address.split(","), connect_timeout=5, max_reconnect_attempts=1, error_cb=_silent)
+    except (nats.errors.Error, OSError, ValueError) as error:
+        fail(f"no broker answers at {_SIGNED.sub('//', address)} ({str(error) or type(error).__name__}): start it, or "
+             "set DISTRIBUTION_NATS_URL to where it is")  # fmt: skip
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def _silent(error: Exception) -> None:
+    """Whatever comes of it is told by the command."""
 
 
 def hand_over(file: Path) -> tuple[int, int]:
@@ -36,8 +52,7 @@ def hand_over(file: Path) -> tuple[int, int]:
 
 
 async def _hand_over(address: str, lines: list[bytes]) -> tuple[int, int]:
-    client = await nats.connect(address, connect_timeout=5, max_reconnect_attempts=3)
-    try:
+    async with broker_at(address) as client:
         stream, done = client.jetstream(), 0
         for line in lines:
             try:
@@ -46,5 +61,3 @@ async def _hand_over(address: str, lines: list[bytes]) -> tuple[int, int]:
             except (APIError, TimeoutError, nats.errors.Error):
                 continue
         return done, len(lines) - done
-    finally:
-        await client.close()

@@ -52,19 +52,15 @@ def apply(
 
 
 def _over(ask: Callable[[Topology], Awaitable[T]]) -> T:
-    import nats  # heavy, and only these two commands need it
-    from nats.errors import Error as NatsError
+    from nats.errors import Error as NatsError  # heavy, and only these two commands need it
 
     from services.chassis.topology import Topology, TopologyWrong, replicas_for
-    from services.commands.producer import nats_address
+    from services.commands.producer import broker_at, nats_address
 
     async def asked() -> T:
         address = nats_address()
-        client = await nats.connect(address.split(","), connect_timeout=5, max_reconnect_attempts=1)
-        try:
+        async with broker_at(address) as client:
             return await ask(Topology(client, replicas=replicas_for(address)))
-        finally:
-            await client.close()
 
     try:
         return asyncio.run(asked())

@@ -13,7 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Tag, TypeAdapter, ValidationError
+
+from services.gateway.times import Moment
 
 Ends = Literal[
     "awaiting_approval", "pending", "scheduled", "published", "failed", "cancelled", "rejected", "parked"
@@ -22,7 +24,7 @@ Ends = Literal[
 
 class _Line(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-    at: AwareDatetime
+    at: Moment
 
 
 class Approved(_Line):
@@ -54,10 +56,16 @@ class Weather(_Line):
     weather: dict[str, Any]
 
 
+def _with_a_slash(path: str) -> str:
+    if not path.startswith("/"):
+        raise ValueError("begin it with a slash, as in /v1/posts")
+    return path
+
+
 class Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-    method: str
-    path: str
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    path: Annotated[str, AfterValidator(_with_a_slash)]
     body: Any = None
     expect: int = 200
 
@@ -77,7 +85,25 @@ class Connect(_Line):
 
 
 Line = Approved | Weather | Do | Connect
-_LINE: TypeAdapter[Line] = TypeAdapter(Annotated[Line, Field(union_mode="smart")])
+_KINDS = ("post", "weather", "do", "connect")
+
+
+def _kind(line: Any) -> str | None:
+    """Which of the four it means to be, so that what is wrong with it is said of that one."""
+    return next((kind for kind in _KINDS if isinstance(line, dict) and kind in line), None)
+
+
+_LINE: TypeAdapter[Line] = TypeAdapter(
+    Annotated[
+        Annotated[Approved, Tag("post")]
+        | Annotated[Weather, Tag("weather")]
+        | Annotated[Do, Tag("do")]
+        | Annotated[Connect, Tag("connect")],
+        Discriminator(
+            _kind, custom_error_type="no_kind", custom_error_message="it has none of post, weather, do and connect"
+        ),
+    ]
+)
 
 
 def edited(lines: Sequence[Line]) -> dict[str, str]:
@@ -108,9 +134,11 @@ def _at(line: Line) -> datetime:
 
 def _lines(path: Path) -> Iterator[Line]:
     try:
-        text = path.read_text()
+        text = path.read_text("utf-8")
     except OSError as error:
         raise WeekUnreadable(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise WeekUnreadable(f"{path} is no text: byte {error.start + 1} of it is not UTF-8") from error
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
@@ -118,5 +146,8 @@ def _lines(path: Path) -> Iterator[Line]:
             yield _LINE.validate_json(line)
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise WeekUnreadable(f"{path} line {number}: {where}: {first['msg']}; correct this line") from error
+            where = ".".join(str(part) for part in first["loc"][1:])
+            said = first["msg"].removeprefix("Value error, ")
+            raise WeekUnreadable(
+                f"{path} line {number}: {where + ': ' if where else ''}{said}; correct this line"
+            ) from error

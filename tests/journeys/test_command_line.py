@@ -5,14 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 
 import pytest
 import pytest_asyncio
 
 from tests.journeys.doors import Doors, approved, until
 from tests.journeys.houses import Ended, House, a_house, command, doors_of
-from tests.servers_nats import broker, client_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -249,48 +247,3 @@ async def test_a_second_house_in_the_same_folder_is_refused_and_disturbs_nobody(
     assert json.loads((house.data / "up.json").read_text()) == house.up
     assert (await doors.ask("GET", "/readyz"))[0] == 200
     assert len(house.running()) == 2
-
-
-async def test_a_house_that_cannot_start_says_what_mends_it_and_leaves_nothing_running(tmp_path):
-    """One line, no trace, exit 1; a setting that says nothing sensible is exit 2."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        open_key = House(tmp_path / "key")
-        open_key.data.mkdir()
-        (open_key.data / "vault.key").write_text("00" * 32)
-        (open_key.data / "vault.key").chmod(0o644)
-        damaged = House(tmp_path / "damaged")
-        damaged.data.mkdir()
-        (damaged.data / "log.db").write_text("this is no log " * 1000)
-        async with broker(tmp_path / "other") as other, client_of(other) as client:
-            await client.jetstream().add_stream(name="DISTRIBUTION", subjects=["distribution.>"], storage="memory")
-            cases = [
-                (open_key, 1, f"run `chmod 600 {open_key.data.resolve() / 'vault.key'}`"),
-                (damaged, 1, "`distribution restore FILE --replace` puts a backup in its place"),
-                (House(tmp_path / "page", port=port), 1, "set DISTRIBUTION_PORT"),
-                (House(tmp_path / "nats", nats_port=port), 1, "Set DISTRIBUTION_NATS_PORT"),
-                (House(tmp_path / "away", nats_url="nats://127.0.0.1:9"), 1, "set DISTRIBUTION_NATS_URL"),
-                (House(tmp_path / "wrong", nats_url=other.url), 1, "run `distribution topology apply`"),
-                (House(tmp_path / "speed", speed=1000), 2, "DISTRIBUTION_SPEED"),
-            ]
-            ended = await asyncio.gather(*(command("up", **house.settings) for house, _, _ in cases))
-    for (house, code, mend), said in zip(cases, ended, strict=True):
-        assert (said.code, said.out) == (code, ""), said.err
-        last = said.err.strip().splitlines()[-1]
-        assert mend in last
-        assert "Traceback" not in said.err
-        assert house.running() == []
-        assert not (house.data / "up.json").exists()
-
-
-async def test_without_a_house_every_command_says_how_to_start_one(tmp_path):
-    lonely, unknown, unheard = await asyncio.gather(
-        command("posts", "list", data_dir=tmp_path),
-        command("posts", "publish", data_dir=tmp_path),
-        command("posts", "list", api="http://127.0.0.1:9", key="dk_nobody"),
-    )
-    assert (lonely.code, lonely.out, "make up" in lonely.err) == (1, "", True)
-    assert (unknown.code, unknown.out) == (2, "")
-    assert (unheard.code, unheard.out, "does not answer" in unheard.err) == (1, "", True)

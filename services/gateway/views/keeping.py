@@ -33,7 +33,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
 from services.chassis.recorder_postgres import conninfo
@@ -73,6 +73,14 @@ class ViewsAway(StoreError):
         super().__init__(f"the views' database: {said}")
 
 
+class ViewsDamaged(StoreError):
+    """What lies in their file is no database any more; they may go, since the log has all of it (I6)."""
+
+    def __init__(self, path: str | None, broken: DatabaseError) -> None:
+        super().__init__(f"the views cannot be read ({broken.orig}): remove {path}* and start again; the log has all "
+                         "of it, and they are made anew")  # fmt: skip
+
+
 class Keep:
     """The database of the views. `write` and `read` run a function of a connection in one transaction each."""
 
@@ -104,8 +112,13 @@ class Keep:
 
     def at_once(self, work: Callable[[Connection], T]) -> T:
         """Like `write`, before anybody else is there: at a start."""
-        with self._writer.begin() as db:
-            return work(db)
+        try:
+            with self._writer.begin() as db:
+                return work(db)
+        except (OperationalError, InterfaceError) as broken:
+            raise ViewsAway(broken) from broken
+        except DatabaseError as broken:
+            raise ViewsDamaged(self._writer.url.database, broken) from broken
 
     async def _in(self, thread: int, engine: Engine, work: Callable[[Connection], T]) -> T:
         def once() -> T:
