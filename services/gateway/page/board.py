@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, select
@@ -16,9 +16,20 @@ from sqlalchemy import Connection, select
 from services.gateway import allowances
 from services.gateway.desk import Desk
 from services.gateway.page import sheets
+from services.gateway.page.places import (
+    Cell,
+    Place,
+    cells_of,
+    documents,
+    left_out,
+    mark_of,
+    places,
+    queue_of,
+    with_room,
+)
 from services.gateway.page.rendering import moment
 from services.gateway.principal import Principal
-from services.gateway.views import question, queue
+from services.gateway.views import queue
 from services.gateway.views.question import Question
 from services.gateway.views.showing import DISPLAY
 from services.gateway.views.view import Document, instant, micros
@@ -26,11 +37,13 @@ from services.gateway.views.view import moment as instant_at
 from services.planning.plan import LEAD
 from services.planning.posting_day import refused
 from services.planning.terms import ONE_DAY, Terms
-from services.planning.zones import date_at
+from services.planning.zones import date_at, zone_called
+from services.planning.zones import instant as instant_of
 
 POSTS_MAX: Final = 1000
 ROWS_MAX: Final = 60
 WAITING_MAX: Final = 200
+"""So many cards are shown, on their days and in front of them; of the others it is said how many they are."""
 AROUND: Final = timedelta(days=2)
 """A cap looks a day back from the first moment and a day ahead of the last, in a zone that may be a day away."""
 COUNTED: Final = ("scheduled", "published")
@@ -76,34 +89,61 @@ def nothing_free(name: str, day: date, found: Sequence[Tick], *, today: date) ->
     return f"{name} has no free slot on {when}: every time {why}. Nothing was moved."
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What one look at the views has found: all posts, those with a row, and those with a card."""
+
+    every: Sequence[Place]
+    connections: Sequence[str]
+    more: int
+    cells: Mapping[Cell, Sequence[Place]]
+    documents: Sequence[Document]
+    known: Mapping[str, allowances.Known]
+    taken: Mapping[str, Sequence[datetime]]
+    zone_of: Mapping[str, str]
+
+
 async def week(desk: Desk, by: Principal, asked: Question, monday: date) -> dict[str, Any]:
     """Seven days, each post on the date its own account's wall shows; whatever has no slot waits in front of them."""
     await desk.views.fresh()
-    known = await sheets.known_accounts(desk, by)
-    zone_of = sheets.zones(known)
-    since = datetime.combine(monday, time(), desk.now().tzinfo)
-    span = replace(asked, since=since - timedelta(days=1), until=since + timedelta(days=8))
-    dated = await desk.views.documents(question.by_time(span, limit=POSTS_MAX))
-    without = await desk.views.documents(question.page(replace(asked, order="turn", status="pending"), after=None,
-                                                       limit=WAITING_MAX))  # fmt: skip
-    without = [each for each in without[:WAITING_MAX] if each["scheduled_at"] is None]
-    cards = await cards_of(desk, [*dated, *without], zone_of)
+    accounts = await sheets.known_accounts(desk, by)
+    zone_of = sheets.zones(accounts)
     days = [monday + timedelta(days=number) for number in range(7)]
-    shown = [each for each in cards if each["date"] is None or monday <= date.fromisoformat(each["date"]) <= days[-1]]
-    rows, more = await rows_of(desk, list(known), asked, shown, days)
+    names = [name for name in accounts if asked.account in (None, name)]
+    found = await desk.views.together(lambda db: gathered(db, asked, names, days, zone_of))
+    cards = await cards_of(desk, found.documents, zone_of)
+    rows = rows_of(found, cards, days, asked, desk.now())
     thin = [not any(alive(row["days"][number]) for row in rows) for number in range(7)]
     return {
         "days": [{"date": day, "thin": empty} for day, empty in zip(days, thin, strict=True)],
         "rows": rows,
-        "more": more,
+        "more": found.more,
         "waiting": any(row["waiting"] for row in rows),
-        "tally": tally(shown),
+        "tally": tally(found.every),
         "today": desk.now().date(),
         "monday": monday,
         "before": monday - timedelta(days=7),
         "after": monday + timedelta(days=7),
-        "accounts": sheets.listed(list(known)),
+        "accounts": sheets.listed(list(accounts)),
     }
+
+
+def gathered(
+    db: Connection, asked: Question, names: Sequence[str], days: Sequence[date], zone_of: Mapping[str, str]
+) -> Gathered:
+    """A row for each connection, as many as there is room for; and in each row a card for as many posts."""
+    every = places(db, asked, days, zone_of)
+    known = {each.id: each for each in allowances.known(db, names) if asked.channel in (None, each.document["channel"])}
+    busy = {each.cell[0] for each in every}
+    rows = sorted({*known, *busy})
+    kept = rows if len(rows) <= ROWS_MAX else sorted(busy)[:ROWS_MAX]
+    cells = cells_of(every, set(kept))
+    dated = {cell: posts for cell, posts in cells.items() if cell[1]}
+    waiting = {cell: posts for cell, posts in cells.items() if not cell[1]}
+    shown = documents(db, [*with_room(dated, POSTS_MAX), *with_room(waiting, WAITING_MAX)])
+    since, until = (datetime.combine(day, time(), UTC) for day in (days[0], days[-1] + ONE_DAY))
+    taken = taken_between(db, names, since - AROUND, until + AROUND)
+    return Gathered(every, kept, len(rows) - len(kept), cells, shown, known, taken, zone_of)
 
 
 def alive(day: Document) -> bool:
@@ -119,7 +159,7 @@ async def cards_of(desk: Desk, documents: Sequence[Document], zone_of: Mapping[s
 def card(document: Document, line: Document) -> Document:
     """What a card says beside its text: its mark, the word for it, and why it stays where it is, if it does."""
     status, reason = document["status"], document["reason"]
-    kind = status if status == "failed" else reason or status
+    kind = mark_of(status, reason)
     until = (document["waiting"] or {}).get("until")
     word = kind.replace("_", " ")
     if until and kind in ("limited", "retrying", "checking"):
@@ -148,31 +188,12 @@ def fixed(document: Document) -> str | None:
             return "An attempt to publish is under way; wait for its outcome."
 
 
-def tally(cards: Iterable[Document]) -> list[tuple[str, int]]:
-    """How many posts of the week stand how: the key to the marks, too."""
-    found: dict[str, int] = dict.fromkeys(SHOWN_FIRST, 0)
-    for each in cards:
-        found[each["mark"]] = found.get(each["mark"], 0) + 1
-    return list(found.items())
-
-
-async def rows_of(
-    desk: Desk, accounts: Sequence[str], asked: Question, cards: Sequence[Document], days: Sequence[date]
-) -> tuple[list[Document], int]:
-    """A row for each connection, and how many rows there was no room for."""
-    names = [name for name in accounts if asked.account in (None, name)]
-    now = desk.now()
-    since, until = (datetime.combine(day, time(), now.tzinfo) for day in (days[0], days[-1] + ONE_DAY))
-    found, taken = await desk.views.together(
-        lambda db: (allowances.known(db, names), taken_between(db, names, since - AROUND, until + AROUND))
-    )
-    known = {each.id: each for each in found if asked.channel in (None, each.document["channel"])}
-    of: dict[str, list[Document]] = defaultdict(list)
-    for each in cards:
-        of[each["connection"]].append(each)
-    every = sorted({*known, *of})
-    kept = every if len(every) <= ROWS_MAX else [name for name in every if of[name]][:ROWS_MAX]
-    return [row(name, known.get(name), of[name], taken[name], days, now) for name in kept], len(every) - len(kept)
+def tally(found: Iterable[Place]) -> list[tuple[str, int]]:
+    """How many posts of the week stand how, with a card or without: the key to the marks, too."""
+    counted: dict[str, int] = dict.fromkeys(SHOWN_FIRST, 0)
+    for each in found:
+        counted[each.mark] = counted.get(each.mark, 0) + 1
+    return list(counted.items())
 
 
 def taken_between(
@@ -188,39 +209,53 @@ def taken_between(
     return found
 
 
+def rows_of(
+    found: Gathered, cards: Sequence[Document], days: Sequence[date], asked: Question, now: datetime
+) -> list[Document]:
+    of: dict[str, list[Document]] = defaultdict(list)
+    for each in cards:
+        of[each["connection"]].append(each)
+    return [row(name, found, of[name], days, asked, now) for name in found.connections]
+
+
 def row(
-    name: str, known: allowances.Known | None, cards: Sequence[Document], taken: Sequence[datetime],
-    days: Sequence[date], now: datetime,
-) -> Document:  # fmt: skip
+    name: str, found: Gathered, cards: Sequence[Document], days: Sequence[date], asked: Question, now: datetime
+) -> Document:
     account, channel = name.split(".")[:2]
+    known = found.known.get(name)
     terms = known.terms if known else None
-    today = date_at(now, terms.zone) if terms else now.date()
-    title = f"{DISPLAY[channel]} of {account}"
     limited = known.document["limited_until"] if known else None
-    return {
+    made: Document = {
         "id": name,
         "account": account,
         "channel": channel,
-        "title": title,
+        "title": f"{DISPLAY[channel]} of {account}",
         "status": known.document["status"] if known else "not_connected",
-        "zone": str(terms.zone) if terms else "UTC",
+        "zone": found.zone_of.get(account, "UTC"),
         "limited_until": limited if limited and limited > (instant(now) or "") else None,
         "waiting": [each for each in cards if each["date"] is None],
-        "days": [_day(title, each, terms, cards, taken, today, now) for each in days],
     }
+    waiting = left_out(found.cells, (name, None), len(made["waiting"]), queue_of(asked, account, channel, "pending"))
+    return made | {"more": waiting, "days": [_day(made, each, found, cards, terms, asked, now) for each in days]}
 
 
 def _day(
-    title: str, day: date, terms: Terms | None, cards: Sequence[Document], taken: Sequence[datetime], today: date,
+    row: Document, day: date, found: Gathered, cards: Sequence[Document], terms: Terms | None, asked: Question,
     now: datetime,
 ) -> Document:  # fmt: skip
-    slots = ticks(terms, day, taken, now=now) if terms else []
+    slots = ticks(terms, day, found.taken.get(row["id"], ()), now=now) if terms else []
+    zone = zone_called(row["zone"])
+    today = date_at(now, zone)
+    posts = [each for each in cards if each["date"] == day.isoformat()]
+    begins, ends = (instant(instant_of(each, time(), zone)) for each in (day, day + ONE_DAY))
+    there = queue_of(asked, row["account"], row["channel"], **{"from": begins, "to": ends})
     return {
         "date": day,
         "today": day == today,
-        "posts": [each for each in cards if each["date"] == day.isoformat()],
+        "posts": posts,
+        "more": left_out(found.cells, (row["id"], day), len(posts), there),
         "slots": slots,
         "ahead": any(each.state != "over" for each in slots),
         "free": sum(each.state == "free" for each in slots),
-        "none": nothing_free(title, day, slots, today=today),
+        "none": nothing_free(row["title"], day, slots, today=today),
     }

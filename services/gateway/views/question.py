@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ from services.gateway.views.queue import table
 from services.gateway.views.view import micros
 
 LIMIT_MAX = 200
-Order = Literal["newest", "turn", "parked", "approvals"]
+Order = Literal["newest", "turn", "parked", "approvals", "timeline"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +114,24 @@ def page(question: Question, *, after: Mark | None, limit: int) -> Select:
     return found
 
 
-def by_time(question: Question, *, limit: int) -> Select:
-    """Everything of a span of time in its order, as the week board shows it."""
-    return select(table.c.key, table.c.body).where(*_where(question)).order_by(table.c["at"], table.c.key).limit(limit)
+def dated(question: Question) -> Select:
+    """Everything of a span of time in its order: as little of each as the week board needs to count it."""
+    return _light(question).order_by(table.c["at"], table.c.key)
+
+
+def without_slot(question: Question) -> Select:
+    """Whatever waits and has no slot, in the order of the page."""
+    waits = replace(question, status="pending", since=None, until=None)
+    return _light(waits).where(table.c["at"].is_(None)).order_by(table.c.turn, table.c.key)
+
+
+def _light(question: Question) -> Select:
+    c = table.c
+    return select(c.key, c.account, c.connection, c.status, c.reason, c["at"]).where(*_where(question))
+
+
+def named(posts: Sequence[str]) -> Select:
+    return select(table.c.key, table.c.body).where(table.c.key.in_(posts))
 
 
 def counts(question: Question) -> Select:
