@@ -78,8 +78,10 @@ def check(name: str, output: Output = "text") -> None:
 
 @keys.command("list")
 def list_keys(output: Output = "text") -> None:
-    """Every key's prefix, role and accounts; never the key."""
-    show(get("/v1/keys"), output, ("prefix", "role", "accounts", "name"))
+    """Every key's prefix, role and accounts, and whether it still opens; never the key."""
+    found = get("/v1/keys")
+    rows = [{**each, "status": "revoked" if each["revoked"] else "live"} for each in found["items"]]
+    show(found if output == "json" else {"items": rows}, output, ("prefix", "status", "role", "accounts", "name"))
 
 
 @keys.command()
