@@ -75,13 +75,19 @@ async def post(desk: Desk, found: Document) -> Document:
     return showing.post(found, around)
 
 
-async def told(desk: Desk, story: str) -> list[Document]:
-    """Every fact of the story in the order of the log (S23)."""
+async def told(
+    desk: Desk, story: str, *, cursor: str | None = None, limit: int | None = None
+) -> tuple[list[Document], str | None]:
+    """Every fact of the story in the order of the log (S23): all of them at once, unless a page is asked for."""
+    after = mark("timeline", cursor)
     known = await desk.views.document(timeline, story)
+    positions = [each for each in (known["positions"] if known else []) if after is None or each > after.number]
+    page = positions[:limit]
     facts: list[Told] = []
-    for first, count in runs(known["positions"] if known else []):
+    for first, count in runs(page):
         facts += await desk.store.tail(first - 1, count)
-    return [as_told(each) for each in facts]
+    following = cursor_of(Mark(page[-1], story), "timeline") if len(page) < len(positions) else None
+    return [as_told(each) for each in facts], following
 
 
 def runs(positions: Sequence[int]) -> list[tuple[int, int]]:

@@ -157,6 +157,25 @@ async def test_every_sentence_of_the_week_reads_like_one(week, week_owner):
             assert "  " not in sentence
 
 
+async def test_the_timeline_is_paged_where_a_limit_is_asked_for(week_owner):
+    path = "/v1/posts/acme.long-read/timeline"
+    whole, seen, cursor = (await got(week_owner, path))["items"], [], ""
+    while cursor is not None:
+        page = await got(week_owner, f"{path}?limit=4&cursor={cursor}")
+        seen.append(page["items"])
+        cursor = page["next_cursor"]
+    assert seen == [whole[:4], whole[4:]]
+    assert (await got(week_owner, f"{path}?limit={len(whole)}"))["next_cursor"] is None
+
+
+async def test_what_no_timeline_has_given_is_named(week_owner):
+    of_the_queue = (await got(week_owner, "/v1/posts?limit=3"))["next_cursor"]
+    for asked, field in (("cursor=zzz", "cursor"), (f"cursor={of_the_queue}", "cursor"), ("limit=0", "limit"),
+                         ("limit=201", "limit"), ("limit=one", "limit")):  # fmt: skip
+        body = await got(week_owner, f"/v1/posts/acme.long-read/timeline?{asked}", 422)
+        assert (body["code"], body["errors"][0]["field"]) == ("invalid", field)
+
+
 async def test_why_tells_which_slots_were_passed_over(week_owner):
     body = await got(week_owner, "/v1/posts/acme.hiring-nurses/why")
     assert (body["mode"], body["window"], body["slot"]["local"]) == ("best_practice", "10:00-12:00", "2026-11-27T10:00")

@@ -148,7 +148,7 @@ async def post_sheet(desk: Desk, by: Principal, story: str) -> dict[str, Any]:
         "post": shown | when(shown, {shown["account"]: zone}),
         "zone": zone,
         "why": reading.why_of(document),
-        "days": _by_day(await reading.told(desk, story), zone),
+        "days": _by_day((await reading.told(desk, story))[0], zone),
         "metrics": await reading.metrics(desk, document) if document["status"] == "published" else None,
         "comments": thread["comments"] if thread else [],
         "actions": [

@@ -82,10 +82,14 @@ def posts(desk: Desk) -> APIRouter:
         return JSONResponse(await reading.post(desk, found), headers=etag(version(found)))
 
     @router.get("/{id}/timeline")
-    async def timeline(id: Id, by: Asker, limit: int | None = None, cursor: str | None = None) -> dict[str, Any]:
-        """Every fact of its story in the order of the log, each with a plain sentence. Always whole: one page."""
+    async def timeline(
+        id: Id, by: Asker, limit: Annotated[int | None, Query(ge=1, le=LIMIT_MAX)] = None,
+        cursor: Annotated[str | None, Query(max_length=1024)] = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Every fact of its story in the order of the log, each with a plain sentence; without a `limit` all of it."""
         await reading.document(desk, by, id)
-        return {"items": await reading.told(desk, id), "next_cursor": None}
+        found, following = await reading.told(desk, id, cursor=cursor, limit=limit)
+        return {"items": found, "next_cursor": following}
 
     @router.get("/{id}/why")
     async def why(id: Id, by: Asker) -> dict[str, Any]:
