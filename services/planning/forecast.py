@@ -7,6 +7,7 @@ one, and the planner has written down which day it was (S21).
 from __future__ import annotations
 
 from bisect import insort
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -18,7 +19,7 @@ from services.planning.zones import date_at
 
 DAYS = 7
 Moves = Mapping[tuple[date, date], int]
-"""How many posts that could have gone out on one date go out on another, or on the same."""
+"""How many posts that could have gone out on one date go out on a later one. Any other stands where it was wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +36,27 @@ class Ahead:
 
 
 def ahead(terms: Terms, moves: Moves, taken: Sequence[datetime], *, now: datetime) -> list[Ahead]:
-    """`taken` is whatever counts against the cap in these days and a day around them, in order of time."""
+    """`taken` is whatever counts against the cap in these days and a day around them, in order of time.
+
+    Which day it is on goes by its instant and the zone of now: what was written in another zone, as a post wanted
+    *exactly at* a time stays, goes out on the day that the account's people see (S19).
+    """
     today = date_at(now, terms.zone)
-    return [_day(today + number * ONE_DAY, terms, moves, taken, now) for number in range(DAYS)]
+    there = Counter(date_at(at, terms.zone) for at in taken)
+    days = [today + number * ONE_DAY for number in range(DAYS)]
+    return [_day(day, there[day], terms, moves, taken, now) for day in days]
 
 
-def _day(day: date, terms: Terms, moves: Moves, taken: Sequence[datetime], now: datetime) -> Ahead:
-    wanted = {on: count for (since, on), count in moves.items() if since == day}
-    moved = {on: count for on, count in sorted(wanted.items()) if on > day}
+def _day(day: date, there: int, terms: Terms, moves: Moves, taken: Sequence[datetime], now: datetime) -> Ahead:
+    moved = {on: count for (since, on), count in sorted(moves.items()) if since == day < on}
+    fit = max(there - sum(count for (since, on), count in moves.items() if since < on == day), 0)
     offers = [each.at for each in terms.offered_on(day).offers if each.at >= now + LEAD]
     room = _room(offers, taken, terms)
     return Ahead(
         day=day,
-        planned=sum(wanted.values()),
-        fit=wanted.get(day, 0),
-        taken=sum(count for (_, on), count in moves.items() if on == day),
+        planned=fit + sum(moved.values()),
+        fit=fit,
+        taken=there,
         room=room,
         full=not room and bool(offers or moved),
         moved=moved,

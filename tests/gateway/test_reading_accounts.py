@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import UTC, datetime
 
 import pytest
 
-from events import EngagementProfiled, MeasurementPlanned, MessageRedriven, Metrics, MetricsCollected, RateLimited
+from events import EngagementProfiled, MeasurementPlanned, MessageRedriven, Metrics, MetricsCollected, RateLimited, Why
 from events.subjects import engagement_stream
 from services.chassis.rows import BUDGET, Put
 from services.chassis.store import Append
@@ -117,6 +118,23 @@ async def test_a_post_that_went_out_after_midnight_is_told_on_the_day_it_went_ou
     week.teller.until(at(26, 23, 5))
     await week.teller.publish("acme.late", due)
     assert (await days())["2026-11-27"] == (1, 1, 0, 2)
+
+
+async def test_after_a_change_of_zone_an_exact_time_is_told_on_the_day_it_is_there_now(week, week_owner):
+    """Nobody moves it, so it is written as 1 December still; in Auckland half past eleven in UTC is the 2nd."""
+    await week.teller.account("harbour", "UTC")
+    await week.teller.connect("harbour.linkedin")
+    await week.teller.take_in("harbour.exact", "harbour.linkedin")
+    evening = slot(datetime(2026, 12, 1, 23, 30, tzinfo=UTC))
+    await week.teller.schedule("harbour.exact", "harbour.linkedin", evening, Why(mode="exactly"))
+
+    async def taken() -> dict:
+        found = (await connections(week_owner, "harbour"))["harbour.linkedin"]["forecast"]["days"]
+        return {each["day"]: (each["planned"], each["fit"], each["taken"]) for each in found if each["taken"]}
+
+    assert await taken() == {"2026-12-01": (1, 1, 1)}
+    await week.teller.account("harbour", "Pacific/Auckland")
+    assert await taken() == {"2026-12-02": (1, 1, 1)}
 
 
 async def test_a_connection_that_sends_again_is_no_longer_limited(week, week_owner):

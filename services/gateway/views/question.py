@@ -156,13 +156,13 @@ def taken(connection: str, since: datetime, until: datetime) -> Select:
 
 
 def moves(connection: str, since: date, until: date) -> Select:
-    """How many posts that were wanted on one date stand on which: of all that touch these dates (S18)."""
+    """How many posts that were wanted on one date stand on which later one: of all that touch these dates (S18)."""
     c = table.c
     touched = or_(
         c.wanted.between(since.isoformat(), until.isoformat()), c.day.between(since.isoformat(), until.isoformat())
     )
     return (
         select(c.wanted, c.day, func.count().label("posts"))
-        .where(c.connection == connection, c.status.in_(("scheduled", "published")), touched)
+        .where(c.connection == connection, c.status.in_(("scheduled", "published")), c.wanted < c.day, touched)
         .group_by(c.wanted, c.day)
     )
