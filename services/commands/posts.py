@@ -34,9 +34,18 @@ def list_posts(
 
 
 @app.command()
-def counts(account: str | None = None, channel: str | None = None, output: Output = "text") -> None:
-    """How many posts there are in each status."""
-    show(get("/v1/posts/counts", account=account, channel=channel), output)
+def counts(
+    account: str | None = None,
+    status: str | None = None,
+    channel: str | None = None,
+    bucket: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    output: Output = "text",
+) -> None:
+    """How many posts there are in each status, filtered as the list is."""
+    filters = {"account": account, "status": status, "channel": channel, "bucket": bucket, "from": since, "to": until}
+    show(get("/v1/posts/counts", **filters), output)
 
 
 @app.command("show")
@@ -61,9 +70,16 @@ def retry(posts: list[str], version: Version = None, output: Output = "text") ->
 
 
 @app.command()
-def cancel(posts: list[str], version: Version = None, output: Output = "text") -> None:
+def cancel(
+    posts: list[str],
+    reason: Annotated[str | None, typer.Option(help="of one post: why, for its timeline")] = None,
+    version: Version = None,
+    output: Output = "text",
+) -> None:
     """Take posts out of the queue; up to 50 at once."""
-    _each("cancel", posts, version, output)
+    if reason is not None and len(posts) > 1:
+        fail("--reason is of one post; leave it out for several", USAGE)
+    _each("cancel", posts, version, output, {} if reason is None else {"reason": reason})
 
 
 @app.command()
@@ -91,13 +107,17 @@ def reschedule(
 def edit(
     post: str,
     text: str | None = None,
-    title: str | None = None,
-    link: str | None = None,
+    title: Annotated[str | None, typer.Option(help="an empty one, '', takes the title away")] = None,
+    link: Annotated[str | None, typer.Option(help="an empty one, '', takes the link away")] = None,
     version: Version = None,
     output: Output = "text",
 ) -> None:
     """Change the content of a post that has no attempt open (S28)."""
-    body = {name: value for name, value in (("text", text), ("title", title), ("link", link)) if value is not None}
+    body: dict[str, str | None] = {} if text is None else {"text": text}
+    if title is not None:
+        body["title"] = title or None
+    if link is not None:
+        body["link"] = link or None
     show(change("PATCH", address("/v1/posts/{}", post), body, version), output)
 
 
@@ -153,9 +173,9 @@ def undo(bulk: str, output: Output = "text") -> None:
     _bulk(change("POST", address("/v1/bulks/{}/undo", bulk)), output)
 
 
-def _each(action: str, posts: list[str], version: str | None, output: str) -> None:
+def _each(action: str, posts: list[str], version: str | None, output: str, how: dict[str, Any] | None = None) -> None:
     if len(posts) == 1:
-        show(change("POST", address("/v1/posts/{}/{}", posts[0], action), {}, version), output)
+        show(change("POST", address("/v1/posts/{}/{}", posts[0], action), how or {}, version), output)
     else:
         _several(action, posts, version, output)
 

@@ -113,6 +113,22 @@ async def test_a_post_is_read_explained_and_changed(house, doors, tmp_path):
     assert "not_failed" in (await done(house, "posts", "retry", "demo.one", code=1)).err
 
 
+async def test_a_title_and_a_link_are_taken_away_and_a_cancel_says_why(house, doors, tmp_path):
+    await taken_in(house, doors, tmp_path, "bare", channel="blog", title="Spring", link="https://acme.example/spring",
+                   bucket="bare")  # fmt: skip
+    counted = ("posts", "counts", "--status", "scheduled", "--bucket", "bare", "--since", "2020-01-01")
+    assert (await told(house, *counted))["scheduled"] == 1
+    assert (await told(house, *counted, "--until", "2020-01-02"))["scheduled"] == 0
+    bare = await told(house, "posts", "edit", "demo.bare", "--title", "", "--link", "")
+    assert (bare["title"], bare["link"], bare["text"]) == (None, None, "This is demo.bare.")
+    assert (await told(house, "posts", "cancel", "demo.bare", "--reason", "Not now"))["status"] == "cancelled"
+    (gone,) = [each for each in (await told(house, "posts", "show", "demo.bare", "--timeline"))["items"]
+               if each["type"] == "scheduler.post_cancelled"]  # fmt: skip
+    assert gone["data"]["reason"] == "Not now"
+    several = await done(house, "posts", "cancel", "demo.bare", "demo.one", "--reason", "Not now", code=2)
+    assert "--reason is of one post" in several.err
+
+
 async def test_many_posts_are_moved_and_moved_back(house, doors, tmp_path):
     """Each has its own outcome; some refused is 3, all refused is 1."""
     await taken_in(house, doors, tmp_path, "two", "three", channel="linkedin")
