@@ -23,6 +23,8 @@ from services.gateway.problems import MEDIA_TYPE, Problem, Wrong, invalid, not_f
 
 BODY_BYTES_MAX = 1_000_000
 SAFE = {"GET", "HEAD", "OPTIONS"}
+MORE_THAN_TOLD = ("/login", "/oauth/", "/v1/events")
+"""A GET of these uses up what is good once, or never ends."""
 CSP = "; ".join(
     ["default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'",
      "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"]
@@ -52,12 +54,14 @@ class Guards:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request = Request(scope)
+        request, send = Request(scope), with_headers(send)
         refused = too_large(request) or nothing_is_called_so(request) or self._cross_site(request)
         if refused:
-            await answer(refused)(scope, receive, with_headers(send))
+            await answer(refused)(scope, receive, send)
             return
-        await self._app(scope, bounded(receive), with_headers(send))
+        if request.method == "HEAD":
+            scope, send = as_get(scope), without_body(send)
+        await self._app(scope, bounded(receive), send)
 
     def _cross_site(self, request: Request) -> Problem | None:
         """A browser sends the cookie along by itself, so it has to say that our own page asked (A8)."""
@@ -114,6 +118,18 @@ def with_headers(send: Send) -> Send:
             more = [pair for pair in HEADERS if pair[0] not in there]
             message = {**message, "headers": [*message.get("headers", []), *more]}
         await send(message)
+
+    return sending
+
+
+def as_get(scope: Scope) -> Scope:
+    """What HEAD asks, GET knows; where a GET does more than tell, nobody answers HEAD."""
+    return scope if scope["path"].startswith(MORE_THAN_TOLD) else {**scope, "method": "GET"}
+
+
+def without_body(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
     return sending
 
