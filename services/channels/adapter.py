@@ -57,7 +57,10 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What shall become visible: the content as approved with its links dressed, and how to find it again."""
+    """What shall become visible: the content as approved with its links dressed, and how to find it again.
+
+    `others` are ids that are other posts of ours, and so not this one, whatever their words.
+    """
 
     text: str
     title: str | None
@@ -66,6 +69,7 @@ class Wish:
     started_at: datetime
     deadline: datetime | None = None
     bucket: str | None = None
+    others: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

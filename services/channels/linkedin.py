@@ -132,7 +132,7 @@ async def find(http: Http, credential: Credential, wish: Wish, *, now: datetime)
         elements = objects(told["elements"])
         for element in elements:
             id = an_id(element.get("id"))
-            if id and _is_ours(element, wish, since):
+            if id and id not in wish.others and _is_ours(element, wish, since):
                 return Found(id, _url(id))
         if len(elements) < LIST_COUNT or (_made(elements[-1]) or now) < since:
             return Absent()

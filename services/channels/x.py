@@ -132,7 +132,7 @@ async def find(http: Http, credential: Credential, wish: Wish, *, now: datetime)
             return look_failed(answer, _code(answer, told), until=until, detail=_detail(told))
         for tweet in objects(told.get("data")):
             id = an_id(tweet.get("id"))
-            if id and _is_ours(tweet, wish):
+            if id and id not in wish.others and _is_ours(tweet, wish):
                 return Found(id, _url(id))
         more = an_id(told["meta"].get("next_token"))
         if more is None:

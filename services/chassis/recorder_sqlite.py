@@ -23,7 +23,7 @@ from services.chassis.rows_sql import SQLITE
 from services.chassis.rows_together import in_lengths
 from services.chassis.store import StoreError
 
-SCHEMA = 2
+SCHEMA = 3
 """Raised with every change of the tables; a log of another schema is refused at start, naming the mend."""
 LAST_LINK = "SELECT position, hash FROM chain ORDER BY position DESC LIMIT 1"
 Stored = tuple[str, int, str, bytes]

@@ -174,6 +174,15 @@ READING = Table(
 )
 """One published post's last metrics, which engagement and weights read; `body` is JSON."""
 
+LIVE = Table(
+    "live",
+    {"connection": TEXT, "channel_post_id": TEXT, "story": TEXT, "published_at": INSTANT},
+    key=("connection", "channel_post_id"),
+    indexes=(("connection", "published_at"),),
+    never_none=("published_at",),
+)
+"""Which object on a channel is which post: a look for another post never takes it for that one (I13)."""
+
 VAULT = Table(
     "vault",
     {"connection": TEXT, "purpose": TEXT, "version": WHOLE, "ciphertext": BYTES},
@@ -205,6 +214,6 @@ HOUSE = Table("house", {"name": TEXT, "body": TEXT}, key=("name",))
 """A few single values of the house itself, such as the origin of a scaled clock; JSON."""
 
 TABLES: tuple[Table, ...] = (
-    ALARM, READY, LINE, LOOKING, WAITING, ROOM, READING, VAULT, PARKED_BODY, BUDGET, CHECKPOINT, HELD, LEASE, HOUSE,
-    ASKED, CHAIN, SUSPECT,
+    ALARM, READY, LINE, LOOKING, WAITING, ROOM, READING, LIVE, VAULT, PARKED_BODY, BUDGET, CHECKPOINT, HELD, LEASE,
+    HOUSE, ASKED, CHAIN, SUSPECT,
 )  # fmt: skip

@@ -20,6 +20,7 @@ from events import (
 )
 from services.chassis.alarms import clear_alarm, set_alarm
 from services.chassis.rows import LOOKING, Drop, Put, Write
+from services.publisher.live import live_row
 from services.publisher.turns import hold, leave
 
 SERVICE = "publisher"
@@ -47,6 +48,7 @@ def consequences(story: str, facts: Sequence[Fact]) -> list[Write]:
                 rows += looked_no_more(story)
             case PostPublished() | PostFailed() | DeliveryReturned():
                 rows += [*looked_no_more(story), leave(story), clear_alarm(SERVICE, f"retry-{story}")]
+                rows += [live_row(story, fact)] if isinstance(fact, PostPublished) else []
     return rows
 
 

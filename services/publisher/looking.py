@@ -14,6 +14,7 @@ from services.chassis.store import Append, Conflict, Store
 from services.publisher import delivery, settling
 from services.publisher.case import Case, read_case
 from services.publisher.consequences import consequences, look_alarm
+from services.publisher.live import others_since
 from services.publisher.outside import Outside
 from services.publisher.recovering import may_look_at
 
@@ -32,7 +33,9 @@ class Looking:
         case = await self._settled_enough(story)
         if case is None or case.attempt is None:
             return
-        wish = self.outside.wish(case, started_at=case.attempt.about.happened_at)
+        started_at = case.attempt.about.happened_at
+        others = await others_since(self.store, story, case.due.connection, started_at)
+        wish = self.outside.wish(case, started_at=started_at, others=others)
         credential = await self.outside.open_credential(case.due.connection)
         version = credential.version if credential else 0
         look = await self.outside.find(case.due.connection, credential, wish, self.clock.now())

@@ -27,12 +27,19 @@ class Outside:
     open_credential: Callable[[str], Awaitable[Credential | None]]
     dress: Dress
 
-    def wish(self, case: Case, *, started_at: datetime, deadline: datetime | None = None) -> Wish:
+    def wish(
+        self,
+        case: Case,
+        *,
+        started_at: datetime,
+        deadline: datetime | None = None,
+        others: frozenset[str] = frozenset(),
+    ) -> Wish:
         """The approved content, its links dressed: the same bytes in every attempt (I15)."""
         text, link, marker = self.dress(case)
         content, due = case.due.content, case.due
         return Wish(text=text, title=content.title, link=link, marker=marker, bucket=due.bucket,
-                    started_at=started_at, deadline=deadline)  # fmt: skip
+                    started_at=started_at, deadline=deadline, others=others)  # fmt: skip
 
     async def publish(self, http: Http, credential: Credential, wish: Wish, now: datetime) -> Outcome:
         """Through a door of `http_for`: whoever begins the attempt may have booked its first call already."""

@@ -23,6 +23,7 @@ from services.chassis.store import Append, Conflict, FenceLost, Say, Store, Stor
 from services.publisher import delivery, recovering, settling
 from services.publisher.case import Case, read_case
 from services.publisher.consequences import SERVICE, consequences, retry_alarm
+from services.publisher.live import others_since
 from services.publisher.outside import Outside
 from services.publisher.turns import IN_ORDER, free, hold, leave
 
@@ -142,7 +143,8 @@ class Sending:
         since = case.taken_in_at
         if restored:
             since = recovering.back_to(case.told, connection=case.due.connection, taken_in_at=since, restored=restored)
-        wish = self.outside.wish(case, started_at=since)
+        others = await others_since(self.store, case.story, case.due.connection, since)
+        wish = self.outside.wish(case, started_at=since, others=others)
         look = await self.outside.find(case.due.connection, credential, wish, now)
         about: dict[str, Any] = {"due": case.due, "look": look, "marker": marker, "now": now,
                                  "credential_version": credential.version}  # fmt: skip

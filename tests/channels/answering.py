@@ -82,5 +82,5 @@ def credential(member: str = "", *, site: str | None = None, **secret: str) -> C
     return Credential("acme.channel", 1, secret or {"access_token": "opened"}, member, site)
 
 
-def wish(text: str = "How Acme grew", *, link: str | None = LINK, title: str | None = None) -> Wish:
-    return Wish(text=text, title=title, link=link, marker=MARKER, started_at=NOW)
+def wish(text: str = "How Acme grew", *, link: str | None = LINK, title: str | None = None, **more: Any) -> Wish:
+    return Wish(text=text, title=title, link=link, marker=MARKER, started_at=NOW, **more)

@@ -147,6 +147,14 @@ async def test_a_post_without_a_link_is_known_by_its_words_since_the_attempt():
     assert isinstance((await found(listed(element("(Acme)", minutes=-9)), text="(Acme)", link=None))[0], Absent)
 
 
+async def test_i13_another_post_of_ours_with_the_same_words_is_not_this_one():
+    twin, own = element("How Acme grew"), element("How Acme grew", id="urn:li:share:8")
+    alike = {"text": "How Acme grew", "link": None, "others": frozenset({SHARE})}
+    assert isinstance((await found(listed(twin), **alike))[0], Absent)
+    look, _ = await found(listed(twin, own), **alike)
+    assert (isinstance(look, Found), look.channel_post_id) == (True, "urn:li:share:8")
+
+
 async def test_words_alone_do_not_prove_a_post_that_carries_a_marker():
     assert isinstance((await found(listed(element("How Acme grew"))))[0], Absent)
 

@@ -182,6 +182,14 @@ async def test_a_post_that_went_out_with_our_link_is_known_by_it_whatever_its_wo
     assert isinstance((await found(listed(shown), text="How Acme grew", link=None))[0], Found)
 
 
+async def test_i13_another_post_of_ours_with_the_same_words_is_not_this_one():
+    twin, own = tweet("How Acme grew", id="1"), tweet("How Acme grew", id="2")
+    alike = {"text": "How Acme grew", "link": None, "others": frozenset({"1"})}
+    assert isinstance((await found(listed(twin), **alike))[0], Absent)
+    look, _ = await found(listed(twin, own), **alike)
+    assert (isinstance(look, Found), look.channel_post_id) == (True, "2")
+
+
 async def test_similar_words_are_not_ours():
     assert isinstance((await found(listed(tweet("How Acme grew!")), link=None))[0], Absent)
     assert isinstance((await found(listed(tweet("How Acme grew"))))[0], Absent)
