@@ -25,7 +25,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _AS_IN = "write it as in https://acme.example/story"
 
 
-def _of_a_host(address: str) -> str:
+def of_a_host(address: str) -> str:
+    """The address again, when it leads to somebody; raises ValueError with the mend."""
     try:
         parts = urlsplit(address)
         host, _ = parts.hostname or "", parts.port
@@ -39,7 +40,7 @@ def _of_a_host(address: str) -> str:
     return address
 
 
-GivenAddress = Annotated[Address, AfterValidator(_of_a_host)]
+GivenAddress = Annotated[Address, AfterValidator(of_a_host)]
 """As somebody gives it at a door: one that nobody could follow, nor put a parameter on, is refused there (S34)."""
 
 

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 from fastapi.responses import JSONResponse
-from pydantic import StringConstraints
+from pydantic import AfterValidator, StringConstraints
 
 from events.channels import CHANNELS, account_of, channel_of
+from events.production import of_a_host
 from services.channels.adapter import Credential, Granted, GrantRefused
 from services.chassis.store import Append
 from services.gateway import connection, consents
@@ -21,6 +22,7 @@ from services.gateway.problems import Problem, Wrong, not_found
 
 CONNECTION = re.compile(r"[a-z0-9-]{1,64}\.[a-z]{1,16}(\.[a-z0-9-]{1,64})?")
 Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")]
+Site = Annotated[str, StringConstraints(pattern=r"^https?://[^\s@?#]+(\?rest_route=[^\s#]*)?$", max_length=2048)]
 Account = Annotated[str, Path(max_length=64)]
 
 
@@ -34,7 +36,7 @@ class BlogKey(Body):
     """A WordPress application password, as its owner's profile shows it once."""
 
     cms: str = "wordpress"
-    site: Annotated[str, StringConstraints(pattern=r"^https?://[^\s@?#]+(\?rest_route=[^\s#]*)?$", max_length=2048)]
+    site: Annotated[Site, AfterValidator(of_a_host)]
     user: Annotated[str, StringConstraints(min_length=1, max_length=256)]
     key: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
     label: Label | None = None
