@@ -89,6 +89,7 @@ class House:
         settings, enter = self.settings, self._stack
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         await self._open_log()
+        self._key_left = self._left_behind()
         self.note.unlink(missing_ok=True)  # one left by a killed house sends people where nobody is
         listener = enter.enter_context(listening(settings.host, settings.port))
         self.page = f"http://{settings.host}:{listener.getsockname()[1]}"
@@ -208,11 +209,22 @@ class House:
             task.cancel()
         await asyncio.wait(self._running.values(), timeout=LEAVE_S)
 
+    def _left_behind(self) -> str:
+        """The key in the note of a house that was killed, if there is one."""
+        try:
+            return str(json.loads(self.note.read_text())["api_key"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+
     async def _let_in(self) -> None:
-        """A key for whoever started the house, and an address that signs a browser in once."""
-        keys = self.gateway.keys
-        await keys.revoke_all("up")
-        self.api_key = (await keys.issue("owner", name="up")).key.reveal()
+        """A key for whoever started the house, and an address that signs a browser in once. That of a killed house
+        opens on: whoever was not answered asks again by it, under the same Idempotency-Key, and it is done once (I21).
+        """
+        keys, self.api_key = self.gateway.keys, self._key_left
+        before = await keys.authenticated(self._key_left)
+        if before is None or before.role != "owner":
+            await keys.revoke_all("up")
+            self.api_key = (await keys.issue("owner", name="up")).key.reveal()
         self.login = f"{self.page}/login?once={keys.once(self.api_key)}"
 
     def _write_note(self) -> None:
