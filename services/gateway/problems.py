@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from services.gateway.times import WRITE_A_SPAN, WRITE_A_TIME
+
 MEDIA_TYPE = "application/problem+json"
 
 REGISTRY: Mapping[str, tuple[int, str]] = {
@@ -100,7 +102,9 @@ def said(error: Any) -> str:
         case "string_pattern_mismatch" if "[0-5]" in error["msg"]:
             return "write a time as in 09:00"
         case "time_delta_parsing" | "time_delta_type":
-            return "write a span of time as in PT30M"
+            return WRITE_A_SPAN
+        case "timezone_aware" | "datetime_parsing" | "datetime_from_date_parsing" | "datetime_object_invalid":
+            return WRITE_A_TIME
         case "model_type" | "model_attributes_type" | "dict_type":
             return "has to be an object, in braces"
         case "list_type" | "tuple_type":

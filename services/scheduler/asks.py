@@ -18,6 +18,8 @@ class No:
 
 
 NOT_FOUND = No("not_found", "There is no such post; look at its account and its name.")
+NOT_CONNECTED = No("no_slot", "The account has no connection on this channel, so no time can be had. Connect it first, "
+                   "and the post is planned.")  # fmt: skip
 
 
 def refusal(

@@ -26,7 +26,7 @@ from services.chassis.store import Say
 from services.planning.plan import Missed, Planned, Wish
 from services.planning.posting_day import Freed
 from services.scheduler import post
-from services.scheduler.asks import No, refusal
+from services.scheduler.asks import NOT_CONNECTED, No, refusal
 from services.scheduler.case import ACTOR, Case
 from services.scheduler.consequences import consequences
 from services.scheduler.desk import Desk
@@ -196,7 +196,8 @@ class Seat:
     async def _place_or_stay(self, planned: Planned | Missed, wish: Wish, lifted: SlotTaken | None) -> No | None:
         desk = self._desk
         if not desk.listed:
-            planned = Missed(desk.now, "the channel was never connected")
+            desk.put_back(lifted)
+            return NOT_CONNECTED
         if isinstance(planned, Missed):
             desk.put_back(lifted)
             return No("no_slot", f"That time cannot be had: {planned.reason}. Choose another.")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+from datetime import UTC, datetime
 
 import pytest
 
-from events import PostCancelled, PostEdited, PostHeld
+from events import PostCancelled, PostEdited, PostHeld, RateLimited
 from events.production import Content
 from events.subjects import delivery_stream, post_stream
 from services.gateway.views.showing import DISPLAY
@@ -231,6 +232,21 @@ async def test_what_stands_in_the_way_of_a_post_is_said_before_it_happens(week, 
     assert paused["warning"] == "Publishing is paused for X: an incident."
     await week_owner.ask("POST", "/v1/house/resume", {"scope": "x"})
     assert (await got(week_owner, "/v1/posts/acme.advent-calendar"))["warning"] is None
+
+
+@pytest.mark.parametrize(
+    ("code", "warning"),
+    [
+        ("budget_spent", "No call is left of what X allows; the connection waits until 2026-12-31 12:00 UTC."),
+        ("429", "X asked us to slow down until 2026-12-31 12:00 UTC."),
+    ],
+)
+async def test_who_waits_is_told_whether_the_channel_has_asked_for_it(week, week_owner, code, warning):
+    """Its allowance is kept to before the channel has to (I17), and then it has asked for nothing."""
+    until = datetime(2026, 12, 31, 12, tzinfo=UTC)
+    limited = RateLimited(round=1, attempt=1, connection="acme.x", until=until, code=code, told=False)
+    await week.teller.of_post("delivery", "acme.product-tour", limited)
+    assert (await got(week_owner, "/v1/posts/acme.advent-calendar"))["warning"] == warning
 
 
 async def test_a_post_for_a_channel_that_cannot_be_connected_yet_does_not_say_that_it_can(week, week_owner):

@@ -164,7 +164,10 @@ async def test_held_and_missed_have_no_slot_any_more(one):
     await one.say(PostMissed(wanted_at=at(24, 8), reason="it was found later than the tolerance"))
     item = await one.shown()
     assert (item["status"], item["reason"]) == ("pending", "missed")
-    assert "2026-11-24 08:00 UTC" in item["waiting"]["sentence"]
+    assert item["waiting"]["sentence"] == (
+        "It was to go out exactly at 2026-11-24 08:00 UTC, and could not: it was found later than the tolerance. Move "
+        "it to another time, or cancel it."
+    )
 
 
 async def test_refused_at_intake_is_failed_with_the_class_content(one):

@@ -139,7 +139,8 @@ class TestReschedule:
 
     async def test_a_post_whose_channel_was_never_connected_gets_no_slot(self, house):
         await house.send(message("video", channel="facebook"))
-        assert await refused(house, RescheduleAsked(post="video", body_hash="b")) == "no_slot"
+        no = await house.answer(await house.ask(RescheduleAsked(post="video", body_hash="b")))
+        assert (no.code, "Connect it first" in no.reason, "another" in no.reason) == ("no_slot", True, False)
         await house.connect("acme.facebook")
         await house.settle()
         assert isinstance(await house.last("video"), PostScheduled)

@@ -156,7 +156,9 @@ def _held(document: Document, fact: PostHeld, told: Told) -> Document:
 
 
 def _missed(document: Document, fact: PostMissed, told: Told) -> Document:
-    sentence = f"It was to go out exactly at {fact.wanted_at:%Y-%m-%d %H:%M} UTC, and could not: {fact.reason}"
+    """The house chooses no other time for what was wanted exactly then: a person does, or gives it up (S3)."""
+    wanted = f"It was to go out exactly at {fact.wanted_at:%Y-%m-%d %H:%M} UTC, and could not: {fact.reason}."
+    sentence = f"{wanted} Move it to another time, or cancel it."
     return _waiting("pending", "missed", None, sentence, error=None, open=False, **NO_SLOT)
 
 

@@ -18,7 +18,7 @@ from services.gateway.views.meaning import CHANGES
 from services.gateway.views.view import Document, micros, table_of
 from services.planning.zones import date_at, zone_called
 
-shape = 5
+shape = 6
 hears: frozenset[type[Fact]] | None = frozenset(CHANGES)
 initial: Document = {}
 STATUSES: Final = ("awaiting_approval", "pending", "scheduled", "published", "failed", "cancelled", "rejected")

@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 
 from services.gateway.views import channels, house
+from services.gateway.views.meaning import BUDGET_SPENT
 from services.gateway.views.view import Document, unpacked
 
 ITEM: Final = (
@@ -95,8 +96,16 @@ def warning(document: Document, around: Surroundings) -> str | None:
     if at and known["grant_expires_at"] and known["grant_expires_at"] < at:
         return f"The access to {name} ends before this slot, at {clock(known['grant_expires_at'])}; reconnect it."
     if at and document["reason"] is None and known["limited_until"] and known["limited_until"] >= at:
-        return f"{name} asked us to slow down until {clock(known['limited_until'])}."
+        return limited(name, known)
     return None
+
+
+def limited(name: str, known: Document) -> str:
+    """Whether the channel has asked for it, or we keep to its limit before it has to (I17)."""
+    until = clock(known["limited_until"])
+    if known["limited_code"] == BUDGET_SPENT:
+        return f"No call is left of what {name} allows; the connection waits until {until}."
+    return f"{name} asked us to slow down until {until}."
 
 
 def pause(switched: Document) -> str:
