@@ -6,12 +6,10 @@ changed, and nothing of it comes by on `distribution.>`, so that nobody takes it
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Final, Protocol
 
 from nats.aio.client import Client
@@ -24,6 +22,8 @@ from services.chassis.link import AWAY
 from services.chassis.store import Store
 
 PAGE: Final = BATCH_MAX
+PAGES_AT_ONCE: Final = 20
+"""So many pages of the log are looked through for one answer, however little of what is asked for is there."""
 _ID = re.compile(r"[a-z0-9-]{1,64}")
 
 
@@ -78,25 +78,6 @@ class OnSubject:
     async def finish(self) -> None: ...
 
 
-class IntoFile:
-    """One CloudEvent a line. The file is there when all of it is."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._part = path, path.with_name(path.name + ".part")
-        self._part.write_bytes(b"")
-
-    async def offer(self, told: Sequence[Told]) -> None:
-        lines = b"".join(on_the_wire(each) + b"\n" for each in told)
-        await asyncio.to_thread(self._add, lines)
-
-    def _add(self, lines: bytes) -> None:
-        with self._part.open("ab") as out:
-            out.write(lines)
-
-    async def finish(self) -> None:
-        await asyncio.to_thread(self._part.replace, self._path)
-
-
 async def replay(
     store: Store,
     target: Target,
@@ -114,6 +95,50 @@ async def replay(
     `type` is a fact's, such as `publisher.post_published`, or a service's name. What is said meanwhile is not replayed.
     """
     _proven(since, until, after, before, type)
+    done = await _bounds(store, since, until, after, before)
+    try:
+        while done.last < done.until:
+            then, wanted = await _next_page(store, done, account, type)
+            if wanted:
+                await target.offer(wanted)
+            done = then
+            progress(done)
+        await target.finish()
+    except AWAY as broken:
+        where = f"stopped after position {done.last}, ask again from {done.last + 1}"
+        raise ReplayStopped(f"{where}: {broken}") from broken
+    return done
+
+
+async def page_of(
+    store: Store,
+    *,
+    limit: int,
+    since: int = 1,
+    until: int | None = None,
+    after: datetime | None = None,
+    before: datetime | None = None,
+    account: str | None = None,
+    type: str | None = None,
+) -> tuple[Sequence[Told], int | None]:
+    """The same facts a page at a time, for whoever keeps them in a file; and where the next page begins, if there is
+    one. A page may be empty: so much of the log was looked through."""
+    _proven(since, until, after, before, type)
+    done = await _bounds(store, since, until, after, before)
+    found: list[Told] = []
+    for _ in range(PAGES_AT_ONCE):
+        if found or done.last >= done.until:
+            break
+        done, wanted = await _next_page(store, done, account, type)
+        found += wanted[:limit]
+    last = found[-1].position if len(found) == limit else done.last
+    return found, last + 1 if last < done.until else None
+
+
+async def _bounds(
+    store: Store, since: int, until: int | None, after: datetime | None, before: datetime | None
+) -> Replayed:
+    """Nothing of it is done: what is asked for, as positions of the log as it ends now."""
     first, end = since, await store.position()
     if until is not None:
         end = min(end, until)
@@ -121,20 +146,16 @@ async def replay(
         first = max(first, await _first_at(store, after, end))
     if before is not None:
         end = min(end, await _first_at(store, before, end) - 1)
-    done = Replayed(first, end, first - 1)
-    try:
-        while done.last < end:
-            page = await store.tail(done.last, min(PAGE, end - done.last))
-            wanted = [told for told in page if _is_wanted(told, account, type)]
-            if wanted:
-                await target.offer(wanted)
-            done = replace(done, last=page[-1].position, read=done.read + len(page), offered=done.offered + len(wanted))
-            progress(done)
-        await target.finish()
-    except AWAY as broken:
-        where = f"stopped after position {done.last}, ask again from {done.last + 1}"
-        raise ReplayStopped(f"{where}: {broken}") from broken
-    return done
+    return Replayed(first, end, first - 1)
+
+
+async def _next_page(
+    store: Store, done: Replayed, account: str | None, type: str | None
+) -> tuple[Replayed, Sequence[Told]]:
+    page = await store.tail(done.last, min(PAGE, done.until - done.last))
+    wanted = [told for told in page if _is_wanted(told, account, type)]
+    read, offered = done.read + len(page), done.offered + len(wanted)
+    return replace(done, last=page[-1].position, read=read, offered=offered), wanted
 
 
 def _is_wanted(told: Told, account: str | None, type: str | None) -> bool:

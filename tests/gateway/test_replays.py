@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from events.wire import cloud_event
 from services.chassis.replay import ReplayStopped, ReplayWrong
 from services.gateway.desk import Hooks
 from services.gateway.principal import MAY
@@ -120,3 +121,31 @@ async def test_a_gateway_without_a_broker_has_nowhere_to_offer_anything():
     async with running() as house:
         answer = await (await house.caller("owner")).ask("POST", "/v1/replays")
         assert (answer.status_code, answer.json()["code"]) == (409, "no_feed")
+
+
+async def test_for_a_file_the_facts_are_read_as_the_feed_tells_them(house, owner):
+    await house.account(owner)
+    await house.account(owner, "borealis")
+    told = await house.store.tail(0)
+    first = (await owner.ask("GET", "/v1/replays?limit=1")).json()
+    assert first == {"items": [cloud_event(told[0])], "next_cursor": "2"}
+    rest = (await owner.ask("GET", f"/v1/replays?cursor={first['next_cursor']}")).json()
+    assert rest == {"items": [cloud_event(each) for each in told[1:]], "next_cursor": None}
+    of_one = (await owner.ask("GET", "/v1/replays?account=borealis&type=gateway")).json()["items"]
+    assert {event["account"] for event in of_one} == {"borealis"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [("from=0", "from"), ("until=3&from=9", "until"), ("type=nobody.said_so", "type"), ("after=2026-11-23", "after"),
+     ("form=3", "form"), ("limit=1001", "limit")],
+)  # fmt: skip
+async def test_what_cannot_be_read_is_refused_by_the_name_of_the_field(owner, asked, field):
+    answer = await owner.ask("GET", f"/v1/replays?{asked}")
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
+
+
+async def test_the_whole_log_is_for_whoever_operates_the_house(house, owner):
+    await house.account(owner)
+    theirs = await house.caller("operator", accounts=["acme"])
+    assert (await theirs.ask("GET", "/v1/replays")).status_code in (403, 404)

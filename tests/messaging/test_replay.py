@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 import orjson
 import pytest
@@ -14,7 +15,7 @@ from events.envelope import About
 from events.production import Content
 from events.subjects import DISTRIBUTION, REPLAY
 from events.wire import cloud_event, on_the_wire
-from services.chassis.replay import IntoFile, Nowhere, OnSubject, Replayed, ReplayStopped, ReplayWrong, replay
+from services.chassis.replay import Nowhere, OnSubject, Replayed, ReplayStopped, ReplayWrong, page_of, replay
 from services.chassis.store import Append, Say
 from services.chassis.store_memory import MemoryStore
 from tests.servers_nats import everything, ready
@@ -143,20 +144,28 @@ async def test_onto_a_subject_of_its_own_and_nowhere_else(store, client):
     assert (await js.stream_info(DISTRIBUTION)).state.messages == 0
 
 
-async def test_into_a_file_one_event_a_line(store, tmp_path):
-    done = await replay(store, IntoFile(tmp_path / "facts.jsonl"), since=3)
-    lines = (tmp_path / "facts.jsonl").read_bytes().splitlines()
-    assert lines == [on_the_wire(each) for each in await store.tail(2)]
-    assert done.offered == len(lines) == 10
-    assert [path.name for path in tmp_path.iterdir()] == ["facts.jsonl"]
+async def pages(store, **choice):
+    """Every page, and the positions in it."""
+    since: int | None = 1
+    while since is not None:
+        told, since = await page_of(store, since=since, **choice)
+        yield [each.position for each in told]
 
 
-async def test_a_file_is_there_when_all_of_it_is(store, tmp_path):
-    target = IntoFile(tmp_path / "facts.jsonl")
-    await target.offer(await store.tail(0, 3))
-    assert not (tmp_path / "facts.jsonl").exists()
-    await target.finish()
-    assert len((tmp_path / "facts.jsonl").read_bytes().splitlines()) == 3
+@pytest.mark.parametrize("limit", [1, 4, 12, 1000])
+async def test_for_a_file_the_same_facts_come_page_by_page(store, limit):
+    found = [page async for page in pages(store, limit=limit)]
+    assert list(chain(*found)) == list(range(1, 13))
+    assert all(found)
+    assert max(map(len, found)) == min(limit, 12)
+    odd = [page async for page in pages(store, limit=limit, account="acme", until=9)]
+    assert list(chain(*odd)) == [1, 3, 5, 7, 9]
+
+
+async def test_a_page_is_empty_where_so_much_was_looked_through_in_vain(store, monkeypatch):
+    monkeypatch.setattr("services.chassis.replay.PAGE", 2)
+    monkeypatch.setattr("services.chassis.replay.PAGES_AT_ONCE", 2)
+    assert [page async for page in pages(store, limit=5, account="nobody")] == [[], [], []]
 
 
 async def test_a_hundred_replays_change_nothing(store, tmp_path):
