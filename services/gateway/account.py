@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 
 from events import AccountChanged, AccountDocument, ConnectionDropped, ConnectionListed, Fact
 from events.gateway import Caps, Channel
-from services.chassis.twice import twice
+from events.twice import twice
 from services.gateway.principal import Principal
 from services.gateway.problems import Problem, Wrong, invalid, not_found, refusing
 from services.gateway.times import Span, Whole

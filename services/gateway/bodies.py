@@ -20,7 +20,7 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 
-from services.chassis.twice import twice
+from events.twice import twice
 from services.gateway.asking import Asked, Done
 from services.gateway.desk import Asker, Desk
 from services.gateway.problems import NO_SUCH, Problem, Wrong, refusing, unauthenticated

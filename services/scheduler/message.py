@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from events import PostApproved, PostApprovedMessage
 from events.channels import CHANNELS, account_of, channel_of
-from services.chassis.twice import twice
+from events.twice import twice
 
 BYTES_MAX = 256 * 1024
 """S2a: a message over 256 kB is oversize."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.chassis.twice import twice
+from events.twice import twice
 
 
 class Counted:
