@@ -179,6 +179,9 @@ def _said_of(fault: BaseException) -> str:
     if isinstance(fault, DatabaseError):
         return (f"the log cannot be read ({fault}): `distribution log verify` says where it is damaged, and "
                 "`distribution restore FILE --replace` puts a backup in its place")  # fmt: skip
+    if isinstance(fault, OSError) and fault.filename:
+        return (f"{fault.filename} cannot be used ({fault.strerror}): DISTRIBUTION_DATA_DIR, or the setting that names "
+                "it, has to lead to where we may read and write")  # fmt: skip
     return str(fault)
 
 

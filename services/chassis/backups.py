@@ -56,9 +56,7 @@ def write_backup(
     """Under a name of its own until it is proven; a backup that is there already is only written over by `force`."""
     if path.exists() and not force:
         raise BackupUnfit(f"{path} is there already: choose another name, or write over it with --force")
-    part = path.with_name(path.name + ".part")
-    part.unlink(missing_ok=True)
-    part.touch(mode=0o600)
+    part = _begun(path)
     try:
         with closing(sqlite3.connect(part, isolation_level=None)) as db:
             manifest = _fill(db, snapshot, release, made_at, said)
@@ -73,6 +71,20 @@ def write_backup(
     return manifest, found
 
 
+def _begun(path: Path) -> Path:
+    """The empty file that becomes the backup."""
+    if path.is_dir():
+        raise BackupUnfit(f"{path} is a folder: name a file in it")
+    part = path.with_name(path.name + ".part")
+    try:
+        part.unlink(missing_ok=True)
+        part.touch(mode=0o600)
+    except OSError as error:
+        raise BackupUnfit(f"{path} cannot be written ({error.strerror}): name a file in a folder that is there and may "
+                          "be written to") from error  # fmt: skip
+    return part
+
+
 def _proven(part: Path, said: Said) -> Verified:
     """What was copied is as damaged as what it was copied from."""
     try:
@@ -83,6 +95,8 @@ def _proven(part: Path, said: Said) -> Verified:
 
 def prove_backup(path: Path, *, said: Said = quiet) -> tuple[Manifest, Verified]:
     """Every byte of it, every fact and link, and that it ends where its manifest says."""
+    if not path.is_file():
+        raise BackupUnfit(f"there is no backup at {path}: name the file that `distribution backup` wrote")
     with of_file(path) as backup:
         manifest = _manifest_of(backup, path)
         whole = seal_of(path, manifest.sha256) == manifest.sha256

@@ -151,7 +151,7 @@ class PostgresSnapshot:
 @contextmanager
 def of_file(path: Path) -> Iterator[SqliteSnapshot]:
     """A log or a backup; nothing is written, not even where SQLite would tidy up."""
-    if not path.exists():
+    if not path.is_file():
         raise StoreError(f"there is no log at {path}: set DISTRIBUTION_DATA_DIR or DISTRIBUTION_DATABASE_URL")
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)) as db:
         try:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.commands.client import NOT_FOUND, Output, address, change, fail, get, house, say, show
+from services.commands.client import NOT_FOUND, Output, address, change, fail, get, house, say, show, text_of
 from services.commands.lists import Cursor, Limit, show_all
 
 app = typer.Typer(no_args_is_help=True, help="Client accounts: zone, mode, caps, approval, UTM.")
@@ -46,8 +46,8 @@ def set_account(
         fail("--preview goes with single choices, not with --file; nothing was changed", 2)
     if file is not None:
         try:
-            document = json.loads(file.read_text())
-        except (OSError, ValueError) as error:
+            document = json.loads(text_of(file))
+        except ValueError as error:
             fail(f"{file} is not a JSON document: {error}", 2)
         show(change("PUT", document_at, document, version), output)
         return

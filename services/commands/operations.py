@@ -88,6 +88,9 @@ def list_keys(output: Output = "text") -> None:
 def issue(role: str, account: list[str] | None = None, name: str = "", output: Output = "text") -> None:
     """A new key, shown once."""
     show(change("POST", "/v1/keys", {"role": role, "accounts": account, "name": name}), output)
+    for each in account or ():
+        if house().call("GET", address("/v1/accounts/{}", each)).status == NOT_FOUND:
+            say(f"there is no account {each} yet, so the key shows nothing of it; if the name is wrong, revoke the key")
 
 
 @keys.command()

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.commands.client import FAILED, PARTLY, USAGE, Output, address, change, fail, get, house, say, show
+from services.commands.client import FAILED, PARTLY, USAGE, Output, address, change, fail, get, say, show
 from services.commands.lists import Cursor, Limit, show_all
 
 app = typer.Typer(no_args_is_help=True, help="The queue: list, explain, move, retry, settle.")
@@ -162,7 +162,9 @@ def import_posts(file: Path) -> None:
     from services.commands.producer import hand_over  # the NATS client is heavy; only this command needs it
 
     done, refused = hand_over(file)
-    say(f"{done} handed over, {refused} refused")
+    for line, why in refused.items():
+        say(f"line {line} of {file} was refused: {why}")
+    say(f"{done} handed over, {len(refused)} refused")
     if refused:
         raise typer.Exit(PARTLY)
 
@@ -186,11 +188,11 @@ def _several(
     if version is not None and len(posts) > 1:
         fail("--version is of one post; leave it out for several", USAGE)
     wanted = [{"id": post, "version": version} if version else {"id": post} for post in posts]
-    reply = house().call("POST", "/v1/posts/bulk", body={"action": action, "posts": wanted, **(more or {})})
-    if not reply.ok:
-        fail(reply.complaint)
-    say(f"to take it back, as long as they are unsent: distribution posts undo {reply.body['bulk']}")
-    _bulk(reply.body, output)
+    found = change("POST", "/v1/posts/bulk", {"action": action, "posts": wanted, **(more or {})})
+    # A retry is not taken back, and what was refused did nothing; what is only asked may still be done.
+    if action != "retry" and any(item["done"] or "asked" in item for item in found["items"]):
+        say(f"to take it back, as long as they are unsent: distribution posts undo {found['bulk']}")
+    _bulk(found, output)
 
 
 def _bulk(body: dict[str, Any], output: str) -> None:

@@ -17,6 +17,7 @@ from nats.js.errors import APIError
 from events.subjects import POST_APPROVED, PRODUCTION
 from services.commands.client import fail, noted
 
+ACKNOWLEDGED_S = 10
 _SIGNED = re.compile(r"//[^@,]*@")
 
 
@@ -42,22 +43,25 @@ async def _silent(error: Exception) -> None:
     """Whatever comes of it is told by the command."""
 
 
-def hand_over(file: Path) -> tuple[int, int]:
-    """Every non-empty line of `file` as one message; how many were acknowledged and how many were not."""
+def hand_over(file: Path) -> tuple[int, dict[int, str]]:
+    """Every non-empty line of `file` as one message: how many were acknowledged, and which were not and why."""
     try:
-        lines = [line for line in file.read_bytes().splitlines() if line.strip()]
+        lines = {number: line for number, line in enumerate(file.read_bytes().splitlines(), 1) if line.strip()}
     except OSError as error:
         fail(f"{file} cannot be read: {error.strerror}")
     return asyncio.run(_hand_over(nats_address(), lines))
 
 
-async def _hand_over(address: str, lines: list[bytes]) -> tuple[int, int]:
+async def _hand_over(address: str, lines: dict[int, bytes]) -> tuple[int, dict[int, str]]:
     async with broker_at(address) as client:
-        stream, done = client.jetstream(), 0
-        for line in lines:
+        stream, refused = client.jetstream(), dict[int, str]()
+        for number, line in lines.items():
             try:
-                await stream.publish(POST_APPROVED, line, timeout=10, stream=PRODUCTION)
-                done += 1
-            except (APIError, TimeoutError, nats.errors.Error):
-                continue
-        return done, len(lines) - done
+                await stream.publish(POST_APPROVED, line, timeout=ACKNOWLEDGED_S, stream=PRODUCTION)
+            except nats.errors.MaxPayloadError:
+                refused[number] = f"it has {len(line):,} bytes, and the broker takes {client.max_payload:,} at most"
+            except TimeoutError:
+                refused[number] = f"the broker has not acknowledged it in {ACKNOWLEDGED_S} seconds"
+            except (APIError, nats.errors.Error) as error:
+                refused[number] = str(error)
+        return len(lines) - len(refused), refused

@@ -23,6 +23,12 @@ async def welcome(page: str, sandbox: str, api_key: str, broker: Nats) -> None:
         status, body = await doors.ask("PUT", f"/v1/accounts/{ACCOUNT}", document)
         if status != 200:
             raise PlayFailed(f"the account {ACCOUNT} could not be opened: {status} {body}")
-        for channel in CHANNELS:
-            if channel in ADAPTERS:
-                await connected(doors, ACCOUNT, channel)
+        try:
+            for channel in CHANNELS:
+                if channel in ADAPTERS:
+                    await connected(doors, ACCOUNT, channel)
+        except aiohttp.ClientError as error:
+            raise PlayFailed(
+                f"no simulated channels answer at {sandbox} ({error}): start them, or set DISTRIBUTION_SANDBOX to "
+                "where they are; 1 starts some"
+            ) from error

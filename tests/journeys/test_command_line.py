@@ -142,6 +142,17 @@ async def test_many_posts_are_moved_and_moved_back(house, doors, tmp_path):
     assert [item["done"] for item in partly["items"]] == [True, False]
     in_words = await done(house, "posts", "cancel", "demo.two", "demo.nobody", code=1)
     assert "already_cancelled: " in in_words.out
+    assert "posts undo" not in in_words.err
+    again = await done(house, "posts", "cancel", "demo.three", "demo.nobody", code=3)
+    assert "to take it back, as long as they are unsent: distribution posts undo " in again.err
+
+
+async def test_a_line_that_the_broker_refuses_is_named_with_the_reason(house, tmp_path):
+    file = tmp_path / "posts.jsonl"
+    file.write_text("\n" + json.dumps(approved("four", account="demo")) + "\n" + "x" * 1_100_000)
+    imported = await done(house, "posts", "import", str(file), code=3)
+    refused = "it has 1,100,000 bytes, and the broker takes 1,064,960 at most"
+    assert imported.err.splitlines() == [f"line 3 of {file} was refused: {refused}", "1 handed over, 1 refused"]
 
 
 async def test_what_waits_at_the_gate_is_approved_or_returned(house, doors, tmp_path):

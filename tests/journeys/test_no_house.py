@@ -65,23 +65,45 @@ async def test_without_a_house_every_command_says_how_to_start_one(tmp_path):
 
 
 async def all_told(cases) -> None:
-    """Each ends with its exit code and says this, in one line of its own, and nothing on stdout."""
+    """Each ends with its exit code and says this last, in one line, and nothing on stdout."""
     ended = await asyncio.gather(*(command(*words, **settings) for words, settings, _, _ in cases))
     for (words, _, code, told), said in zip(cases, ended, strict=True):
         assert (said.code, said.out) == (code, ""), (words, said)
-        (last,) = [line for line in said.err.splitlines() if not line.startswith(("playing", "──"))]
-        assert told in last, (words, last)
+        assert told in said.err.splitlines()[-1], (words, said.err)
+        assert "Traceback" not in said.err
 
 
 async def test_a_file_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
-    redrive = ("parked", "redrive", "parked-0", "--body")
+    redrive, nope = ("parked", "redrive", "parked-0", "--body"), tmp_path / "nope"
+    embedded = {"data_dir": tmp_path / "data"}
     await all_told([
-        ((*redrive, tmp_path / "nope"), API, 2, f"{tmp_path / 'nope'} cannot be read: No such file"),
+        ((*redrive, nope), API, 2, f"{nope} cannot be read: No such file"),
         ((*redrive, tmp_path), API, 2, f"{tmp_path} cannot be read: Is a directory"),
         ((*redrive, tmp_path / "binary"), API, 2, "is no text: byte 1 of it is not UTF-8"),
-        (("demo", tmp_path / "binary"), {"data_dir": tmp_path / "a"}, 1, "is no text: byte 1 of it is not UTF-8"),
+        (("demo", tmp_path / "binary"), embedded, 1, "is no text: byte 1 of it is not UTF-8"),
+        (("account", "set", "acme", "--file", nope), API, 2, f"{nope} cannot be read: No such file"),
+        (("restore", nope), embedded, 1, f"there is no backup at {nope}: name the file"),
+        (("restore", tmp_path), embedded, 1, f"there is no backup at {tmp_path}: name"),
     ])  # fmt: skip
+
+
+async def test_a_place_that_cannot_be_written_is_named_with_the_setting_that_leads_there(tmp_path):
+    (tmp_path / "file").touch()
+    nowhere = {"data_dir": tmp_path / "file" / "data", "port": 0, "nats_port": 0}
+    kept = {"data_dir": tmp_path / "kept"}
+    await command("migrate", **kept)
+    await all_told([
+        (("up",), nowhere, 1, f"{nowhere['data_dir']} cannot be used (Not a directory): DISTRIBUTION_DATA_DIR"),
+        (("migrate",), nowhere, 1, f"{nowhere['data_dir']} cannot be used (Not a directory): DISTRIBUTION_DATA_DIR"),
+        (("backup", tmp_path / "no" / "x"), kept, 1, f"{tmp_path / 'no' / 'x'} cannot be written (No such file or"),
+        (("backup", tmp_path, "--force"), kept, 1, f"{tmp_path} is a folder: name a file in it"),
+    ])  # fmt: skip
+
+
+async def test_simulated_channels_that_do_not_answer_are_named_with_their_setting(tmp_path):
+    away = {"data_dir": tmp_path, "sandbox": "http://127.0.0.1:9", "port": 0, "nats_port": 0}
+    await all_told([(("up",), away, 1, "no simulated channels answer at http://127.0.0.1:9 (")])
 
 
 async def test_a_broker_that_does_not_answer_is_named_without_its_password(tmp_path):
