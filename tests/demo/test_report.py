@@ -21,13 +21,17 @@ def on_channel(number: int) -> dict:
     return {"id": str(number), "text": f"Story number {number}.\nhttps://acme.example/?utm_content=m{number}"}
 
 
+def told(*types: str) -> list[dict]:
+    return [{"type": f"publisher.{each}"} for each in types]
+
+
 @pytest.fixture
 def week():
     return {
         "posts": [approved(1), approved(2), approved(3, ends="failed", code="ACCESS_DENIED")],
         "books": {"linkedin": [on_channel(1), on_channel(2)]},
         "items": {"acme.p1": item(1), "acme.p2": item(2), "acme.p3": item(3, "failed", "ACCESS_DENIED")},
-        "timelines": {"acme.p2": [{"type": "publisher.attempt_failed"}, {"type": "publisher.rate_limited"}]},
+        "timelines": {"acme.p2": told("attempt_started", "rate_limited", "attempt_started", "attempt_failed")},
         "parked": [],
         "weights": {},
     }
@@ -39,6 +43,16 @@ def test_a_week_that_went_as_the_file_says_is_good(week):
     [line] = verdict.channels
     assert (line.published, line.retried, line.limited, line.held, line.objects) == (2, 1, 1, 0, 2)
     assert line.failed == {"ACCESS_DENIED": 1}
+
+
+def test_an_unclear_outcome_is_no_retry_and_a_second_attempt_is_one(week):
+    """What was looked up and found was sent once, and a failure that was the end was not tried again."""
+    week["timelines"] = {
+        "acme.p1": told("attempt_started", "attempt_unclear", "looked_up", "post_published"),
+        "acme.p2": told("attempt_started", "attempt_unclear", "looked_up", "attempt_started", "post_published"),
+        "acme.p3": told("attempt_started", "attempt_failed", "post_failed"),
+    }
+    assert judge(**week).channels[0].retried == 1
 
 
 def test_a_post_that_stands_twice_is_named(week):
