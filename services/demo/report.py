@@ -20,8 +20,10 @@ _TAGS = re.compile(r"<[^>]+>")
 
 @dataclass(frozen=True, slots=True)
 class ChannelLine:
-    """One channel's row of the report, from the house's own answers: so many posts each. `retried` had a second attempt;
-    one whose unclear outcome was found on the channel needed none (S35)."""
+    """One channel's row of the report, from the house's own answers: so many posts each.
+
+    `retried` had a second attempt; one whose unclear outcome was found on the channel needed none (S35).
+    """
 
     channel: str
     published: int
