@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from services.commands.client import get, say, table
+from services.commands.client import fail, get, say, table
 
 PAGE = 200
 """The most that one answer of the house holds."""
@@ -30,6 +31,22 @@ def show_all(
     following = _as_json(pages) if output == "json" else _as_table(pages, columns)
     if following:
         say(f"there is more: leave --limit out, or go on with --cursor {following}")
+
+
+def into_file(path: str, file: Path, params: dict[str, Any]) -> int:
+    """How many there are: one a line, in a file that is there when all of it is."""
+    part, written = file.with_name(file.name + ".part"), 0
+    try:
+        with part.open("w", encoding="utf-8") as out:
+            for page in _pages(path, None, None, params):
+                out.writelines(json.dumps(item, ensure_ascii=False) + "\n" for item in page["items"])
+                written += len(page["items"])
+                if page["next_cursor"]:
+                    say(f"{written:,} written, up to {page['next_cursor']}")
+        part.replace(file)
+    except OSError as broken:
+        fail(f"{file} cannot be written ({broken.strerror}); name a file in a folder of yours that has room")
+    return written
 
 
 def _pages(path: str, limit: int | None, cursor: str | None, params: dict[str, Any]) -> Iterator[dict[str, Any]]:

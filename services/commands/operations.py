@@ -8,8 +8,21 @@ from typing import Annotated, Any
 
 import typer
 
-from services.commands.client import NOT_FOUND, Output, address, change, clean, fail, get, house, say, show, text_of
-from services.commands.lists import Cursor, Limit, show_all
+from services.commands.client import (
+    NOT_FOUND,
+    USAGE,
+    Output,
+    address,
+    change,
+    clean,
+    fail,
+    get,
+    house,
+    say,
+    show,
+    text_of,
+)
+from services.commands.lists import Cursor, Limit, into_file, show_all
 
 parked = typer.Typer(no_args_is_help=True, help="Messages that could not become a post.")
 views = typer.Typer(no_args_is_help=True, help="Projections: rebuild them, check them.")
@@ -107,13 +120,19 @@ def replay(
     before: Annotated[str | None, typer.Option(help="recorded before")] = None,
     type_: Annotated[str | None, typer.Option("--type", help="such as publisher.post_published")] = None,
     dry: Annotated[bool, typer.Option("--dry", help="only count what would be offered")] = False,
+    file: Annotated[Path | None, typer.Option(help="write them here instead, one CloudEvent a line")] = None,
     output: Output = "text",
 ) -> None:
-    """Offer facts of the log again on `replay.<id>.>`; it never calls a channel and changes no post (S47)."""
-    asked = {"account": account, "from": since, "until": until, "after": after, "before": before, "type": type_,
-             "dry": dry}  # fmt: skip
-    body = {name: value for name, value in asked.items() if value is not None}
-    show(change("POST", "/v1/replays", body), output)
+    """Offer facts of the log again on `replay.<id>.>`, or write them to a file; no channel is called, no post changes
+    (S47)."""
+    asked = {"account": account, "from": since, "until": until, "after": after, "before": before, "type": type_}
+    choice = {name: value for name, value in asked.items() if value is not None}
+    if file is None:
+        show(change("POST", "/v1/replays", {**choice, "dry": dry}), output)
+    elif dry:
+        fail("--dry and --file exclude each other: a dry replay writes nothing; leave one of them out", USAGE)
+    else:
+        show({"file": str(file), "written": into_file("/v1/replays", file, choice)}, output)
 
 
 def pause(scope: str = "all", reason: str = "", output: Output = "text") -> None:

@@ -237,6 +237,24 @@ async def test_operators_look_after_the_house(house):
     assert not (await told(house, "resume", "--scope", "demo"))["paused"]
 
 
+async def test_facts_of_the_log_are_written_to_a_file_one_event_a_line(house, tmp_path):
+    """S47."""
+    file = tmp_path / "facts.jsonl"
+    first, keys, both, nowhere = await asyncio.gather(
+        told(house, "replay", "--until", "3", "--file", str(file)),
+        told(house, "replay", "--type", "gateway.key_issued", "--file", str(tmp_path / "keys.jsonl")),
+        done(house, "replay", "--dry", "--file", str(file), code=2),
+        done(house, "replay", "--file", str(tmp_path / "none" / "facts.jsonl"), code=1),
+    )
+    events = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [event["position"] for event in events] == ["1", "2", "3"]
+    assert first == {"file": str(file), "written": 3}
+    assert keys["written"] >= 1
+    assert "leave one of them out" in both.err
+    assert "facts.jsonl cannot be written" in nowhere.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["facts.jsonl", "keys.jsonl"]
+
+
 async def test_a_running_house_is_backed_up_proven_and_not_replaced(house, tmp_path):
     """Beside the house, past its services; putting one back waits until nobody has the log open (I5, G20)."""
     file = tmp_path / "house.backup"
