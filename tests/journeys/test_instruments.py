@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.journeys.doors import approved, until
-from tests.journeys.places import after, one_process
+from tests.journeys.places import after, four_processes, one_process
 
 STORY = "acme.spring-042"
 WAY = ["scheduler.post_taken_in", "scheduler.post_scheduled", "scheduler.slot_taken", "scheduler.post_due",
@@ -100,6 +100,20 @@ async def test_the_metrics_count_every_fact_and_say_how_late_and_how_far(tmp_pat
         assert end == await place.house.store.position()
         assert found["distribution_position", "views"] == end
         assert 0 < found["distribution_position", "publisher"] <= end
+
+
+async def test_where_every_service_is_a_process_the_gateway_has_them(tmp_path, postgres_address):
+    async with four_processes(tmp_path, postgres_address) as place:
+        await place.doors.opened("acme", "linkedin", zone="Europe/Berlin")
+        await place.doors.approve(approved("spring-042"))
+
+        async def counted():
+            found = await shown(place.doors)
+            return found if found.get(("distribution_facts_total", "linkedin", "scheduler.post_scheduled")) else None
+
+        found = await until(counted, what="the slot is counted")
+        readers = {key[1] for key in found if key[0] == "distribution_position"}
+        assert readers >= {"log", "views", "scheduler"}
 
 
 async def test_a_collector_that_is_away_delays_nothing(tmp_path, unused_tcp_port):
