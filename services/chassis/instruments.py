@@ -19,6 +19,8 @@ from services.chassis.telemetry import Metrics
 PAGE: Final = 500
 LOOK_EVERY_S: Final = 1.0
 """The fallback when no bell rings (D1), and the rest while the log is away."""
+REST_S: Final = 0.25
+"""After a page: nobody waits for the next one, and a fuller one costs little more."""
 
 Hear = Callable[[Told], None]
 log = structlog.get_logger("instruments")
@@ -35,13 +37,17 @@ class Instruments:
     async def run(self) -> None:
         while True:
             self._bell.clear()
-            # While the log is away, or speaks of what only a newer release knows, others say so.
-            with contextlib.suppress(StoreError, OSError, UnknownShape):
-                await self._read_on()
+            await self.read_on()
+            await self._clock.nap(REST_S)
             await self._clock.nap(LOOK_EVERY_S, self._bell)
 
     async def in_flight(self) -> str | None:
         return None
+
+    async def read_on(self) -> None:
+        """To the end of the log. While it is away, or speaks of what only a newer release knows, others say so."""
+        with contextlib.suppress(StoreError, OSError, UnknownShape):
+            await self._read_on()
 
     async def _read_on(self) -> None:
         """From where the log ended when this began."""
@@ -71,4 +77,6 @@ def instruments(
         told = traces_to(traces)
         stack.callback(told.close)
         hear.append(told.heard)
-    return Instruments(store, clock=clock, hear=hear)
+    along = Instruments(store, clock=clock, hear=hear)
+    stack.push_async_callback(along.read_on)  # what was said last is told before anything closes
+    return along
