@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from nats.aio.client import Client
 
@@ -36,6 +36,28 @@ class ReplayStopped(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """Positions `since` to `until`, both included; recorded at or after `after` and before `before`.
+
+    `type` is a fact's, such as `publisher.post_published`, or a service's name. Raises `ReplayWrong`.
+    """
+
+    since: int = 1
+    until: int | None = None
+    after: datetime | None = None
+    before: datetime | None = None
+    account: str | None = None
+    type: str | None = None
+
+    def __post_init__(self) -> None:
+        _proven(self.since, self.until, self.after, self.before, self.type)
+
+    def has(self, told: Told) -> bool:
+        its_type = told.fact.type
+        return self.account in (None, told.account) and self.type in (None, its_type, its_type.split(".")[0])
+
+
+@dataclass(frozen=True, slots=True)
 class Replayed:
     """How far it is: `read` facts of the log from `since` to `last`, of which `offered` were asked for."""
 
@@ -49,17 +71,11 @@ class Replayed:
 class Target(Protocol):
     async def offer(self, told: Sequence[Told]) -> None: ...
 
-    async def finish(self) -> None:
-        """All of it has been offered."""
-        ...
-
 
 class Nowhere:
     """A dry run: what would be offered is counted."""
 
     async def offer(self, told: Sequence[Told]) -> None: ...
-
-    async def finish(self) -> None: ...
 
 
 class OnSubject:
@@ -75,92 +91,58 @@ class OnSubject:
         for batch in in_batches(messages):
             await publish_batch(self._client, REPLAY, batch)
 
-    async def finish(self) -> None: ...
-
 
 async def replay(
-    store: Store,
-    target: Target,
-    *,
-    since: int = 1,
-    until: int | None = None,
-    after: datetime | None = None,
-    before: datetime | None = None,
-    account: str | None = None,
-    type: str | None = None,
-    progress: Callable[[Replayed], None] = lambda done: None,
+    store: Store, target: Target, *, progress: Callable[[Replayed], None] = lambda done: None, **choice: Any
 ) -> Replayed:
-    """Positions `since` to `until`, both included; recorded at or after `after` and before `before`.
-
-    `type` is a fact's, such as `publisher.post_published`, or a service's name. What is said meanwhile is not replayed.
-    """
-    _proven(since, until, after, before, type)
-    done = await _bounds(store, since, until, after, before)
+    """All that was chosen, by the words of `Choice`. What is said meanwhile is not replayed."""
+    chosen = Choice(**choice)
+    done = await _bounds(store, chosen)
     try:
         while done.last < done.until:
-            then, wanted = await _next_page(store, done, account, type)
+            then, wanted = await _next_page(store, done, chosen)
             if wanted:
                 await target.offer(wanted)
             done = then
             progress(done)
-        await target.finish()
     except AWAY as broken:
         where = f"stopped after position {done.last}, ask again from {done.last + 1}"
         raise ReplayStopped(f"{where}: {broken}") from broken
     return done
 
 
-async def page_of(
-    store: Store,
-    *,
-    limit: int,
-    since: int = 1,
-    until: int | None = None,
-    after: datetime | None = None,
-    before: datetime | None = None,
-    account: str | None = None,
-    type: str | None = None,
-) -> tuple[Sequence[Told], int | None]:
+async def page_of(store: Store, *, limit: int, **choice: Any) -> tuple[Sequence[Told], int | None]:
     """The same facts a page at a time, for whoever keeps them in a file; and where the next page begins, if there is
     one. A page may be empty: so much of the log was looked through."""
-    _proven(since, until, after, before, type)
-    done = await _bounds(store, since, until, after, before)
+    chosen = Choice(**choice)
+    done = await _bounds(store, chosen)
     found: list[Told] = []
     for _ in range(PAGES_AT_ONCE):
         if found or done.last >= done.until:
             break
-        done, wanted = await _next_page(store, done, account, type)
+        done, wanted = await _next_page(store, done, chosen)
         found += wanted[:limit]
     last = found[-1].position if len(found) == limit else done.last
     return found, last + 1 if last < done.until else None
 
 
-async def _bounds(
-    store: Store, since: int, until: int | None, after: datetime | None, before: datetime | None
-) -> Replayed:
+async def _bounds(store: Store, chosen: Choice) -> Replayed:
     """Nothing of it is done: what is asked for, as positions of the log as it ends now."""
-    first, end = since, await store.position()
-    if until is not None:
-        end = min(end, until)
-    if after is not None:
-        first = max(first, await _first_at(store, after, end))
-    if before is not None:
-        end = min(end, await _first_at(store, before, end) - 1)
+    first, end = chosen.since, await store.position()
+    if chosen.until is not None:
+        end = min(end, chosen.until)
+    if chosen.after is not None:
+        first = max(first, await _first_at(store, chosen.after, end))
+    if chosen.before is not None:
+        end = min(end, await _first_at(store, chosen.before, end) - 1)
     return Replayed(first, end, first - 1)
 
 
-async def _next_page(
-    store: Store, done: Replayed, account: str | None, type: str | None
-) -> tuple[Replayed, Sequence[Told]]:
+async def _next_page(store: Store, done: Replayed, chosen: Choice) -> tuple[Replayed, Sequence[Told]]:
     page = await store.tail(done.last, min(PAGE, done.until - done.last))
-    wanted = [told for told in page if _is_wanted(told, account, type)]
+    wanted = [told for told in page if chosen.has(told)]
     read, offered = done.read + len(page), done.offered + len(wanted)
     return replace(done, last=page[-1].position, read=read, offered=offered), wanted
-
-
-def _is_wanted(told: Told, account: str | None, type: str | None) -> bool:
-    its_type = told.fact.type
-    return (account is None or told.account == account) and (type is None or type in (its_type, its_type.split(".")[0]))
 
 
 async def _first_at(store: Store, moment: datetime, end: int) -> int:
