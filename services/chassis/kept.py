@@ -13,8 +13,9 @@ from events import Told
 
 RECENT_MAX = 4_000
 """Every service reads what is written within moments; whoever is further behind reads the file."""
-STREAMS_MAX = 40_000
-"""So many facts of single streams, at some two kilobytes each; the stream used longest ago goes first."""
+STREAMS_MAX = 80_000
+"""So many facts of single streams, at some seven hundred bytes and their text each; the stream used longest ago goes
+first. It is enough for ten thousand posts due at one minute: with half of it each was read from the file twice more."""
 
 
 class Kept:

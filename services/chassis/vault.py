@@ -95,8 +95,8 @@ class Vault:
         older: Sequence[bytes] = (),
     ) -> None:
         self._store, self._random = store, random_bytes
-        self._mark = _mark(key)
-        self._keys = {_mark(each): each for each in (*older, key)}
+        self._mark, self._key = _mark(key), key
+        self._wrapping = {_mark(each): AESGCM(each) for each in (*older, key)}
 
     def seal(self, connection: str, channel: str, version: int, body: Mapping[str, Any], purpose: str = GRANT) -> Put:
         """The row to append together with the fact it belongs to."""
@@ -126,7 +126,7 @@ class Vault:
 
     def derive(self, *parts: str) -> bytes:
         """256 bits that only this house can name, the same for the same words: an answer given twice alike."""
-        return hmac.digest(self._keys[self._mark], orjson.dumps(["derive", *parts]), hashlib.sha256)
+        return hmac.digest(self._key, orjson.dumps(["derive", *parts]), hashlib.sha256)
 
     async def status(self) -> dict[str, int]:
         """How many rows there are, and how many wait for their new wrapping."""
@@ -148,17 +148,17 @@ class Vault:
 
     def _wrap(self, data_key: bytes, whose: bytes) -> bytes:
         nonce = self._random(NONCE_BYTES)
-        return self._mark + nonce + AESGCM(self._keys[self._mark]).encrypt(nonce, data_key, b"key" + whose)
+        return self._mark + nonce + self._wrapping[self._mark].encrypt(nonce, data_key, b"key" + whose)
 
     def _unwrap(self, row: Row, whose: bytes) -> bytes:
-        wrapping = self._keys.get(_mark_of(row))
+        wrapping = self._wrapping.get(_mark_of(row))
         if wrapping is None:
             raise SealBroken(f"a secret of {row['connection']} was sealed with a key that is not here; reconnect it")
         wrapped = _bytes(row)[MARK_BYTES : MARK_BYTES + WRAPPED_BYTES]
         return _opened(wrapping, wrapped, b"key" + whose, row)
 
     def _unseal(self, row: Row, whose: bytes) -> bytes:
-        return _opened(self._unwrap(row, whose), _bytes(row)[MARK_BYTES + WRAPPED_BYTES :], whose, row)
+        return _opened(AESGCM(self._unwrap(row, whose)), _bytes(row)[MARK_BYTES + WRAPPED_BYTES :], whose, row)
 
     async def _rows(self, connection: str, purpose: str) -> Sequence[Row]:
         where = {"connection": connection, "purpose": purpose}
@@ -240,9 +240,9 @@ def _bytes(row: Row) -> bytes:
     return value
 
 
-def _opened(key: bytes, sealed: bytes, whose: bytes, row: Row) -> bytes:
+def _opened(key: AESGCM, sealed: bytes, whose: bytes, row: Row) -> bytes:
     try:
-        return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], whose)
+        return key.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], whose)
     except (InvalidTag, ValueError) as broken:
         named = f"{row['connection']}, {row['purpose']}, version {row['version']}"
         raise SealBroken(f"the secret of {named} does not open: it was moved or changed; reconnect it") from broken
