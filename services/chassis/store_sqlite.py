@@ -242,11 +242,14 @@ class SqliteStore:
 
     async def read(self, stream: str) -> Sequence[Told]:
         """Streams are short, and mostly at hand."""
-        told = self._kept.stream(stream)
-        return self._kept.read(stream, self._select(self._near, stream, 0, 2**62)) if told is None else told
+        return self._whole(stream)
 
     async def read_all(self, streams: Sequence[str]) -> Sequence[Sequence[Told]]:
-        return [await self.read(stream) for stream in streams]
+        return list(map(self._whole, streams))
+
+    def _whole(self, stream: str) -> Sequence[Told]:
+        told = self._kept.stream(stream)
+        return self._kept.read(stream, self._select(self._near, stream, 0, 2**62)) if told is None else told
 
     async def fold(self, stream: str, decider: Any) -> tuple[Any, int]:
         state, told = decider.initial, await self.read(stream)

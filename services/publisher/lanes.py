@@ -7,6 +7,7 @@ as it is empty. A lane that crashes loses its lease, and the `look` alarm finds 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -97,9 +98,13 @@ class Lanes:
         begun = 0
         if self._drain.begun.is_set():
             return begun
+        taken = Counter(channel for channel, _, _ in self._lanes.values())
+        looks, lines = (LOOKING, self._looking.at), (LINE, self._sending.first_of)
+        # Looks are rare, so one glance whenever a lane falls free serves all channels.
+        wanted = await self._store.pick(Pick(LOOKING, upto={"lease_until": self._lease_now()}, limit=1))
         for channel in self._channels:
-            room = self._lanes_max - sum(each == channel for each, _, _ in self._lanes.values())
-            for table, work in ((LOOKING, self._looking.at), (LINE, self._sending.first_of)):
+            room = self._lanes_max - taken[channel]
+            for table, work in (looks, lines) if wanted else (lines,):
                 if room > 0 and not (table is LINE and parted(self._clock)):
                     for row in await self._claim(table, channel, room):
                         self._begin(channel, table, row, work)
