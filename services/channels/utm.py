@@ -50,14 +50,16 @@ def dress(
     template: Mapping[str, str] | None = None,
 ) -> Dressed:
     """Every link with its parameters on; the text's own words stay as they were approved."""
+    marker, found = marker_of(channel, story), addresses(text)
+    if not found and not link:
+        return Dressed(text, None, marker)
     account, _, post = story.partition(".")
     words = {"channel": channel, "campaign": campaign or "", "bucket": bucket or "", "account": account, "post": post}
-    marker = marker_of(channel, story)
     wanted = {**DEFAULTS, **(template or {})}
     filled = {name: _PLACE.sub(lambda place: words[place[1]], value) for name, value in wanted.items()}
     parameters = {name: value for name, value in filled.items() if value} | {MARKER: filled.get(MARKER) or marker}
     parts, at = [], 0
-    for begins, ends in addresses(text):
+    for begins, ends in found:
         parts += [text[at:begins], _with(text[begins:ends], parameters, marker)]
         at = ends
     return Dressed("".join([*parts, text[at:]]), _with(link, parameters, marker) if link else None, marker)

@@ -109,7 +109,8 @@ class ScaledClock:
         return self._wall_at_start + timedelta(seconds=self._monotonic() - self._monotonic_at_start)
 
     def now(self) -> datetime:
-        return self._house_at_start + timedelta(seconds=(self._monotonic() - self._monotonic_at_start) * self._speed)
+        # Asked some twenty times a post: seconds by their place take half as long as seconds by their name.
+        return self._house_at_start + timedelta(0, (self._monotonic() - self._monotonic_at_start) * self._speed)
 
     def walls(self) -> tuple[datetime, datetime]:
         """What the wall shows, and what the house takes it to be."""
