@@ -19,7 +19,7 @@ GROUP_MAX = 1000
 
 TURNS = 3
 """So many turns of the loop a group stays open, so that whoever was just answered, or has just read, asks in it too:
-*m* ten thousand posts due at once took 40 % fewer transactions, and were out 7 % sooner."""
+*m* of ten thousand posts due at once 0.23 transactions each instead of 0.31, and 7 % sooner out."""
 
 
 class Grouped(Generic[Asked, Answered]):

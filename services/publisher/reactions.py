@@ -35,7 +35,6 @@ from services.publisher.turns import IN_ORDER, Joining, fair_turn, first_line, j
 
 Ring = Callable[[dict[str, Any], Row], Awaitable[Append | None]]
 
-FIRST_ROUND = 1
 FIRST_SLOT = 2
 """The version in its stream of the PostScheduled that follows a PostTakenIn at once."""
 
@@ -134,15 +133,13 @@ def planned_again(told: Told) -> bool:
 
 async def joined(store: Store, case: Case, mark: str) -> Append | None:
     """The post takes its turn in its line; one that waits there already keeps the turn it has."""
-    # Nothing of a post waits yet that was never tried nor taken back; should it be heard of twice, its row stays.
-    new = case.due.round == FIRST_ROUND and not case.told
-    there = [] if new else await store.pick(Pick(READY, {"story": case.story}))
+    there = await store.pick(Pick(READY, {"story": case.story}))
     if there and there[0]["round"] == case.due.round:
         return None
     name = case.due.connection
     turn = fair_turn(await store.pick(last_line(name)), await store.pick(first_line(name)))
     joining = Joining(case.story, case.due, delivery.due_at(case.state, case.due), case.last.position, mark)
-    rows = [clear_alarm(SERVICE, f"retry-{case.story}"), *join(joining, turn, over=not new)]
+    rows = [clear_alarm(SERVICE, f"retry-{case.story}"), *join(joining, turn)]
     return Append(still={delivery_stream(case.story): len(case.told)}, rows=rows)
 
 

@@ -54,15 +54,12 @@ def fair_turn(last: Sequence[Row], first: Sequence[Row]) -> int:
     return max([0, *waiting, *current])
 
 
-def join(joining: Joining, turn: int, *, over: bool = True) -> list[Write]:
-    """The post is ready and its line is there, with somebody in it; no line of the account has given out more.
-
-    With `over` False a post that waits there already keeps its turn.
-    """
+def join(joining: Joining, turn: int) -> list[Write]:
+    """The post is ready and its line is there, with somebody in it; no line of the account has given out more."""
     due = joining.due
     line = {"connection": due.connection, "account": account_of(due.connection), "channel": channel_of(due.connection)}
     return [
-        Put(READY, ready_row(joining, turn), over),
+        Put(READY, ready_row(joining, turn)),
         # Epochs only rise: a line that is already there keeps its own.
         Put(LINE, {**line, "epoch": 0}, over=False),
         Change(LINE, {"connection": due.connection}, {"last_turn": turn, "joined": joining.mark}),
