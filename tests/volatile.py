@@ -156,108 +156,115 @@ class Node:
         self.kept_upto = self.size
 
 
+class Files:
+    """What the kernel asks of a file system, answered from the folder `behind` and from what is not written yet."""
+
+    use_ns = True
+
+    def __init__(self, behind: str) -> None:
+        self._behind, self._fail = behind, Path(behind).parent / FAIL
+        self._nodes: dict[int, Node] = {}
+
+    def _path(self, path: str) -> str:
+        return self._behind + path
+
+    def _node(self, path: str) -> Node:
+        real = self._path(path)
+        inode = os.stat(real).st_ino
+        if inode not in self._nodes:
+            self._nodes[inode] = Node(real)
+        return self._nodes[inode]
+
+    def getattr(self, path: str, fh: Any = None) -> dict[str, Any]:
+        told = os.lstat(self._path(path))
+        size = self._nodes[told.st_ino].size if told.st_ino in self._nodes else told.st_size
+        return {"st_mode": told.st_mode, "st_nlink": told.st_nlink, "st_uid": told.st_uid, "st_gid": told.st_gid,
+                "st_size": size, "st_ino": told.st_ino, "st_blocks": (size + 511) // 512,
+                "st_atime": told.st_atime_ns, "st_mtime": told.st_mtime_ns,
+                "st_ctime": told.st_ctime_ns}  # fmt: skip
+
+    def readdir(self, path: str, fh: Any) -> list[str]:
+        return [".", "..", *os.listdir(self._path(path))]
+
+    def create(self, path: str, mode: int, fi: Any = None) -> int:
+        os.close(os.open(self._path(path), os.O_RDWR | os.O_CREAT, mode))
+        self._node(path)
+        return 0
+
+    def open(self, path: str, flags: int) -> int:
+        node = self._node(path)
+        if flags & os.O_TRUNC:
+            node.truncate(0)
+        return 0
+
+    def read(self, path: str, size: int, offset: int, fh: Any) -> bytes:
+        return self._node(path).read(size, offset)
+
+    def write(self, path: str, data: bytes, offset: int, fh: Any) -> int:
+        return self._node(path).write(data, offset)
+
+    def truncate(self, path: str, length: int, fh: Any = None) -> int:
+        self._node(path).truncate(length)
+        return 0
+
+    def fsync(self, path: str, datasync: int, fh: Any) -> int:
+        if "log.db" in path and self._fail.exists():
+            self._fail.unlink()
+            raise OSError(errno.EIO, "the disk has failed")
+        self._node(path).flush()
+        return 0
+
+    def fsyncdir(self, path: str, datasync: int, fh: Any) -> int:
+        return 0
+
+    def unlink(self, path: str) -> int:
+        told = os.lstat(self._path(path))
+        if told.st_nlink == 1 and (node := self._nodes.pop(told.st_ino, None)):
+            os.close(node.handle)
+        os.unlink(self._path(path))
+        return 0
+
+    def rename(self, old: str, new: str) -> int:
+        with contextlib.suppress(FileNotFoundError):
+            over = self._nodes.pop(os.lstat(self._path(new)).st_ino, None)
+            if over:
+                os.close(over.handle)
+        os.rename(self._path(old), self._path(new))
+        return 0
+
+    def link(self, target: str, source: str) -> int:
+        os.link(self._path(source), self._path(target))
+        return 0
+
+    def mkdir(self, path: str, mode: int) -> int:
+        os.mkdir(self._path(path), mode)
+        return 0
+
+    def rmdir(self, path: str) -> int:
+        os.rmdir(self._path(path))
+        return 0
+
+    def chmod(self, path: str, mode: int) -> int:
+        os.chmod(self._path(path), mode)
+        return 0
+
+    def utimens(self, path: str, times: Any = None) -> int:
+        return 0
+
+    def statfs(self, path: str) -> dict[str, Any]:
+        told = os.statvfs(self._path(path))
+        names = ("bavail", "bfree", "blocks", "bsize", "files", "ffree", "frsize", "namemax")
+        return {f"f_{name}": getattr(told, f"f_{name}") for name in names}
+
+
 def serve(place: str, behind: str) -> None:
     """Until it is killed."""
-    import mfusepy
+    import mfusepy  # only here: on a machine without libfuse it cannot be imported
 
-    nodes: dict[int, Node] = {}
-    fail = Path(behind).parent / FAIL
+    class Mounted(Files, mfusepy.Operations):  # type: ignore[misc]
+        """What is not answered here is refused by the library."""
 
-    class Files(mfusepy.Operations):  # type: ignore[misc]
-        use_ns = True
-
-        def _path(self, path: str) -> str:
-            return behind + path
-
-        def _node(self, path: str) -> Node:
-            real = self._path(path)
-            inode = os.stat(real).st_ino
-            if inode not in nodes:
-                nodes[inode] = Node(real)
-            return nodes[inode]
-
-        def getattr(self, path: str, fh: Any = None) -> dict[str, Any]:
-            told = os.lstat(self._path(path))
-            size = nodes[told.st_ino].size if told.st_ino in nodes else told.st_size
-            return {"st_mode": told.st_mode, "st_nlink": told.st_nlink, "st_uid": told.st_uid, "st_gid": told.st_gid,
-                    "st_size": size, "st_ino": told.st_ino, "st_blocks": (size + 511) // 512,
-                    "st_atime": told.st_atime_ns, "st_mtime": told.st_mtime_ns,
-                    "st_ctime": told.st_ctime_ns}  # fmt: skip
-
-        def readdir(self, path: str, fh: Any) -> list[str]:
-            return [".", "..", *os.listdir(self._path(path))]
-
-        def create(self, path: str, mode: int, fi: Any = None) -> int:
-            os.close(os.open(self._path(path), os.O_RDWR | os.O_CREAT, mode))
-            self._node(path)
-            return 0
-
-        def open(self, path: str, flags: int) -> int:
-            node = self._node(path)
-            if flags & os.O_TRUNC:
-                node.truncate(0)
-            return 0
-
-        def read(self, path: str, size: int, offset: int, fh: Any) -> bytes:
-            return self._node(path).read(size, offset)
-
-        def write(self, path: str, data: bytes, offset: int, fh: Any) -> int:
-            return self._node(path).write(data, offset)
-
-        def truncate(self, path: str, length: int, fh: Any = None) -> int:
-            self._node(path).truncate(length)
-            return 0
-
-        def fsync(self, path: str, datasync: int, fh: Any) -> int:
-            if "log.db" in path and fail.exists():
-                fail.unlink()
-                raise mfusepy.FuseOSError(errno.EIO)
-            self._node(path).flush()
-            return 0
-
-        def fsyncdir(self, path: str, datasync: int, fh: Any) -> int:
-            return 0
-
-        def unlink(self, path: str) -> int:
-            told = os.lstat(self._path(path))
-            if told.st_nlink == 1 and (node := nodes.pop(told.st_ino, None)):
-                os.close(node.handle)
-            os.unlink(self._path(path))
-            return 0
-
-        def rename(self, old: str, new: str) -> int:
-            with contextlib.suppress(FileNotFoundError):
-                over = nodes.pop(os.lstat(self._path(new)).st_ino, None)
-                if over:
-                    os.close(over.handle)
-            os.rename(self._path(old), self._path(new))
-            return 0
-
-        def link(self, target: str, source: str) -> int:
-            os.link(self._path(source), self._path(target))
-            return 0
-
-        def mkdir(self, path: str, mode: int) -> int:
-            os.mkdir(self._path(path), mode)
-            return 0
-
-        def rmdir(self, path: str) -> int:
-            os.rmdir(self._path(path))
-            return 0
-
-        def chmod(self, path: str, mode: int) -> int:
-            os.chmod(self._path(path), mode)
-            return 0
-
-        def utimens(self, path: str, times: Any = None) -> int:
-            return 0
-
-        def statfs(self, path: str) -> dict[str, Any]:
-            told = os.statvfs(self._path(path))
-            names = ("bavail", "bfree", "blocks", "bsize", "files", "ffree", "frsize", "namemax")
-            return {f"f_{name}": getattr(told, f"f_{name}") for name in names}
-
-    mfusepy.FUSE(Files(), place, foreground=True, nothreads=True, big_writes=True)
+    mfusepy.FUSE(Mounted(behind), place, foreground=True, nothreads=True, big_writes=True)
 
 
 if __name__ == "__main__":
