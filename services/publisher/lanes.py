@@ -1,7 +1,8 @@
 """Ready posts onto free lanes, fairly: 64 a channel, one attempt in flight per connection (D11).
 
-A free lane claims the free line whose turn comes first, or an attempt that is due to be looked up; it refills as soon
-as it is empty. A lane that crashes loses its lease, and the `look` alarm finds what it left open.
+The free line whose turn comes first is claimed, or an attempt that is due to be looked up. Half as many as there are
+lanes are in hand beside them: the next waits at the door of a lane, and what a call came to is written down once its
+lane is left. Whoever crashes loses the leases of what it had in hand, and the `look` alarm finds what it left open.
 """
 
 from __future__ import annotations
@@ -31,11 +32,14 @@ RENEW_EVERY_S = 3.0
 LOOK_ROUND_EVERY_S = 1.0
 """When no bell rings, lanes look for work once a second (D1)."""
 
+Work = Callable[[Row, asyncio.Semaphore], Awaitable[None]]
+"""What is done with a claimed row, given the door to the lanes of its channel: one of them for as long as it calls."""
+
 log = structlog.get_logger("lanes")
 
 
 class Lanes:
-    """`wake` is set by whoever wrote rows for the lanes; `busy` counts the calls in flight, for a stepping clock."""
+    """`wake` is set by whoever wrote rows for the lanes; `busy` counts what is in hand, for a stepping clock."""
 
     def __init__(
         self,
@@ -59,18 +63,19 @@ class Lanes:
         life, remembered = ATTEMPT_LIFE * speed, Remembered(store)
         self._sending = Sending(store, outside, clock, new_id, life, remembered, self._drain)
         self._looking = Looking(store, outside, clock, new_id, life, remembered)
-        self._store, self._clock, self._holder, self._lanes_max = store, clock, holder, lanes_max
-        self._channels = tuple(adapters)
+        self._store, self._clock, self._holder = store, clock, holder
+        self._lanes = {channel: asyncio.Semaphore(lanes_max) for channel in adapters}
+        self._hand_max = lanes_max + lanes_max // 2
         self._takeover = Takeover(holder, clock.elapsed)
         # Leases are about being alive, so they run on elapsed time; processes that share lines share a clock (D7).
         self._lease_now = lease_now or (lambda: datetime.fromtimestamp(clock.elapsed(), UTC))
-        self._lanes: dict[asyncio.Task[None], tuple[str, Table, Row]] = {}
+        self._hand: dict[asyncio.Task[None], tuple[str, Table, Row]] = {}
         self.stopped: str | None = None
         self.wake = wake or asyncio.Event()
 
     @property
     def busy(self) -> int:
-        return len(self._lanes)
+        return len(self._hand)
 
     async def run(self) -> None:
         """Refill and renew until cancelled; then the calls in flight are cut, each with its look already set."""
@@ -91,19 +96,19 @@ class Lanes:
             await self.close()
 
     async def step(self) -> int:
-        """Give every free lane its work; how many pieces of work were begun.
+        """Take in hand what the lanes have room for, or soon will; how many pieces of work were begun.
 
         None by a process that is leaving (I29). While nobody knows what time it is, lanes only look (I22).
         """
         begun = 0
         if self._drain.begun.is_set():
             return begun
-        taken = Counter(channel for channel, _, _ in self._lanes.values())
+        taken = Counter(channel for channel, _, _ in self._hand.values())
         looks, lines = (LOOKING, self._looking.at), (LINE, self._sending.first_of)
         # Looks are rare, so one glance whenever a lane falls free serves all channels.
         wanted = await self._store.pick(Pick(LOOKING, upto={"lease_until": self._lease_now()}, limit=1))
-        for channel in self._channels:
-            room = self._lanes_max - taken[channel]
+        for channel in self._lanes:
+            room = self._hand_max - taken[channel]
             for table, work in (looks, lines) if wanted else (lines,):
                 if room > 0 and not (table is LINE and parted(self._clock)):
                     for row in await self._claim(table, channel, room):
@@ -113,9 +118,9 @@ class Lanes:
 
     async def in_flight(self) -> str | None:
         """What a stepping clock must wait for: a call, or work that a lane could take at this very instant (D7)."""
-        if self._lanes:
+        if self._hand:
             return "a call of the publisher"
-        for channel in self._channels:
+        for channel in self._lanes:
             for table in (LOOKING, LINE):
                 if await self._store.pick(self._due(table, channel, limit=1)):
                     self.wake.set()
@@ -124,14 +129,14 @@ class Lanes:
 
     async def quiet(self) -> None:
         """Work until nothing is left that can be done now: the simulation's next moment, and a test's end."""
-        while await self.step() or self._lanes:
-            if self._lanes:
-                await asyncio.wait(self._lanes, return_when=asyncio.FIRST_COMPLETED)
+        while await self.step() or self._hand:
+            if self._hand:
+                await asyncio.wait(self._hand, return_when=asyncio.FIRST_COMPLETED)
 
     async def renew(self) -> None:
-        """Say for every line and look in hand that its lane is alive; a lane that lost its line is cut (I19)."""
+        """Say for every line and look in hand that we are alive; the call of a line that was lost is cut (I19)."""
         until = self._lease_now() + LEASE
-        for lane, (_, table, row) in list(self._lanes.items()):
+        for work, (_, table, row) in list(self._hand.items()):
             try:
                 if table is LINE:
                     await self._store.append(renewed(row, until))
@@ -139,28 +144,28 @@ class Lanes:
                     mine = {"story": row["story"], "holder": self._holder}
                     await self._store.append(Append(rows=[Change(LOOKING, mine, {"lease_until": until})]))
             except FenceLost:
-                self._drain.cut(lane)
+                self._drain.cut(work)
             except (StoreError, OSError) as broken:
                 # Said again in a moment; should it stay unsaid, the lease runs out and the fence tells.
                 log.error("a lane could not renew its lease", error=str(broken))
 
     async def close(self) -> None:
-        lanes = list(self._lanes)
-        for lane in lanes:
-            lane.cancel()
-        await asyncio.gather(*lanes, return_exceptions=True)
+        hand = list(self._hand)
+        for work in hand:
+            work.cancel()
+        await asyncio.gather(*hand, return_exceptions=True)
         await self._takeover.close()
 
-    def _begin(self, channel: str, table: Table, row: Row, work: Callable[[Row], Awaitable[None]]) -> None:
-        lane: asyncio.Task[None] = asyncio.ensure_future(work(row))  # type: ignore[arg-type]
-        self._lanes[lane] = (channel, table, row)
-        self._drain.holds(lane)
-        lane.add_done_callback(self._emptied)
+    def _begin(self, channel: str, table: Table, row: Row, kind: Work) -> None:
+        work: asyncio.Task[None] = asyncio.ensure_future(kind(row, self._lanes[channel]))  # type: ignore[arg-type]
+        self._hand[work] = (channel, table, row)
+        self._drain.holds(work)
+        work.add_done_callback(self._done)
 
-    def _emptied(self, lane: asyncio.Task[None]) -> None:
-        del self._lanes[lane]
+    def _done(self, work: asyncio.Task[None]) -> None:
+        del self._hand[work]
         self.wake.set()
-        if not lane.cancelled() and (broken := lane.exception()):
+        if not work.cancelled() and (broken := work.exception()):
             asyncio.get_running_loop().call_exception_handler({"message": "a lane broke", "exception": broken})
 
     async def _claim(self, table: Table, channel: str, room: int) -> Sequence[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,8 +29,11 @@ class Looking:
     life: timedelta
     remembered: Remembered
 
-    async def at(self, row: Row) -> None:
-        story = str(row["story"])
+    async def at(self, row: Row, lanes: asyncio.Semaphore) -> None:
+        async with lanes:
+            await self._at(str(row["story"]))
+
+    async def _at(self, story: str) -> None:
         case = await self._settled_enough(story)
         if case is None or case.attempt is None:
             return

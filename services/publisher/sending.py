@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -44,20 +45,22 @@ class Sending:
     remembered: Remembered
     drain: Drain = field(default_factory=Drain)
 
-    async def first_of(self, line: Row) -> None:
-        """Take the line's first post as far as its next step leads, then let the line go."""
+    async def first_of(self, line: Row, lanes: asyncio.Semaphore) -> None:
+        """Take the line's first post as far as its next step leads, in a lane, then let the line go."""
         try:
-            ready = await self._pick_ready(line)
-            if not ready:
-                return await self._let_go(line, [], [])
-            http = self.outside.http_for(str(line["connection"]))
-            started = await self._begin(line, ready, http)
-            if started:
+            async with lanes:
+                ready = await self._pick_ready(line)
+                if not ready:
+                    return await self._let_go(line, [], [])
+                http = self.outside.http_for(str(line["connection"]))
+                started = await self._begin(line, ready, http)
+                if not started:
+                    return None
                 case, attempt, credential = started
                 outcome = await self._call(http, case, attempt, credential)
-                await self._end(line, ready, case.followed_by(attempt), attempt, outcome)
+            await self._end(line, ready, case.followed_by(attempt), attempt, outcome)
         except FenceLost:
-            return  # another lane has the line; an attempt of ours is found by its `look` alarm
+            return None  # another lane has the line; an attempt of ours is found by its `look` alarm
 
     async def _call(self, http: Http, case: Case, attempt: Told, credential: Credential) -> Outcome:
         """The one call; cut short when its line is lost or we have to leave, and then nobody knows (I29)."""
@@ -92,10 +95,8 @@ class Sending:
                     await self._let_go(line, [], ready)
                 elif starts and credential is None:
                     await self._let_go(line, self._locked(connection), ready)
-                elif starts and restored and unproven and self.clock.now() < self._may_look_at(connection, restored):
-                    await self._let_go(
-                        line, self._line_waits(connection, self._may_look_at(connection, restored)), ready
-                    )
+                elif starts and unproven and (until := self._not_looked_for_yet(connection, restored)):
+                    await self._let_go(line, self._line_waits(connection, until), ready)
                 elif starts and credential and (unproven or delivery.must_look_first(case.state, case.due)):
                     if await self._absent_at_first(line, case, credential, rest, restored if unproven else None):
                         continue
@@ -184,8 +185,10 @@ class Sending:
         alarm = [retry_alarm(case.story, step.until)] if isinstance(step, delivery.Wait) and not case.state.open else []
         return [leave(case.story), *alarm], ready[1:]
 
-    def _may_look_at(self, connection: str, restored: Restored) -> datetime:
-        return recovering.may_look_at(connection, life=self.life, restored=restored)
+    def _not_looked_for_yet(self, connection: str, restored: Restored | None) -> datetime | None:
+        """Until when what the log may have forgotten can still be on its way (I27); None when that is over."""
+        until = recovering.may_look_at(connection, life=self.life, restored=restored) if restored else None
+        return until if until and self.clock.now() < until else None
 
     def _locked(self, connection: str) -> list[Write]:
         return self._line_waits(connection, self.clock.now() + LOCKED_WAIT)

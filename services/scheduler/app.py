@@ -14,10 +14,10 @@ from services.scheduler.redriving import Redriving
 from services.scheduler.rings import rings
 from services.scheduler.rules import Rules
 
-HAND_MAX = 8
+HAND_MAX = 16
 """Nothing that rings here waits for a channel, so few at once lose nothing; and however many posts come due in one
-minute, the next one of another account is soon in hand, and what is due goes to the publisher no faster than it can
-send (G15)."""
+minute, the next one of another account is soon in hand, and what is due goes to the publisher hardly faster than it can
+send (G15). With half as many, lanes that claim ahead waited for what comes due."""
 
 
 def build(chassis: Chassis, *, edge: Callable[[Intake], Part] | None = None) -> Service:

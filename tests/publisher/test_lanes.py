@@ -162,6 +162,40 @@ async def test_a_flood_of_one_account_waits_behind_itself():
     assert len(order) == 11
 
 
+async def waiting_at_the_door() -> House:
+    """Two lanes, two calls that hang, and the half as many again that are in hand: a third post, at the door."""
+    house = await House("a.linkedin", "b.linkedin", "c.linkedin", "d.linkedin", lanes_max=2).connected()
+    channel = house.channels["linkedin"]
+    channel.gate.clear()
+    for name in "abcd":
+        await house.due(f"{name}.p", f"{name}.linkedin")
+    await house.hear()
+    await house.lanes.step()
+    while channel.in_flight < 2:
+        channel.called.clear()
+        await channel.called.wait()
+    return house
+
+
+async def test_no_more_calls_are_made_at_once_than_there_are_lanes():
+    """Half as many lines again are in hand, so that a lane which falls free need not wait for its next post."""
+    house = await waiting_at_the_door()
+    channel = house.channels["linkedin"]
+    assert (house.lanes.busy, channel.in_flight) == (3, 2)
+    channel.gate.set()
+    await house.settle()
+    assert (len(channel.sent), channel.in_flight_max) == (4, 2)
+
+
+async def test_who_waits_for_a_lane_is_not_sent_once_it_was_taken_back():
+    """I16: nothing is decided before a lane is free."""
+    house = await waiting_at_the_door()
+    await house.say(post_stream("c.p"), PostCancelled(), story="c.p")
+    house.channels["linkedin"].gate.set()
+    await house.settle()
+    assert [line for line, _, _ in house.channels["linkedin"].sent] == ["a.linkedin", "b.linkedin", "d.linkedin"]
+
+
 async def test_an_account_that_flooded_yesterday_is_not_behind_today():
     house = await House(LINKEDIN, RIVAL, lanes_max=1).connected()
     for number in range(10):
