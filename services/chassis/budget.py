@@ -113,32 +113,32 @@ class Books:
         """One call is booked, or `BudgetSpent` says when to ask again."""
         while True:
             span = span_of(budget, self._clock.now())
-            page = self._pages.get(connection)
-            if page is None or page.span != span:
-                page = await self._turn(connection, budget, span)
+            page = self._known(connection, span) or await self._turn(connection, budget, span)
             taken = await self._store.claim(Claim(_pick(connection, budget, span), {}, raising="used"))
             if taken:
                 return await self._let_through(connection, budget, page, taken)
             self._pages.pop(connection, None)  # another claimer holds the row, or somebody has cleared it away
             await asyncio.sleep(0)
 
-    def ahead(self, connection: str, budget: Budget) -> tuple[Page, Change] | None:
-        """One call, to be booked in an append of the caller's: `confirm` says afterwards whether it may be made.
+    def ahead(self, connection: str, budget: Budget) -> tuple[Span, list[Write]]:
+        """One call, to be booked in an append of the caller's: `confirm` says afterwards whether it may be made."""
+        span = span_of(budget, self._clock.now())
+        known = self._known(connection, span) is not None
+        row = [] if known else [Put(BUDGET, _unused(connection, budget, span), over=False)]
+        return span, [*row, Change(BUDGET, _pick(connection, budget, span).where, {}, raising="used")]
 
-        None where this process has no page of the span, so that the call must be taken by itself.
-        """
-        page, span = self._pages.get(connection), span_of(budget, self._clock.now())
-        if page is None or page.span != span:
-            return None
-        return page, Change(BUDGET, _pick(connection, budget, span).where, {}, raising="used")
-
-    async def confirm(self, connection: str, budget: Budget, page: Page) -> None:
-        """The append stands, and with it the booking under that page; `BudgetSpent` when it was one too many."""
-        taken = await self._store.pick(_pick(connection, budget, page.span))
+    async def confirm(self, connection: str, budget: Budget, span: Span) -> None:
+        """The append stands, and with it the booking in that span; `BudgetSpent` when it was one too many."""
+        page = self._known(connection, span) or await self._turn(connection, budget, span)
+        taken = await self._store.pick(_pick(connection, budget, span))
         cleared_away = not used(taken)
-        if cleared_away or span_of(budget, self._clock.now()) != page.span:
+        if cleared_away or span_of(budget, self._clock.now()) != span:
             return await self.take(connection, budget)  # a call is booked in the span it is made in
         await self._let_through(connection, budget, page, taken)
+
+    def _known(self, connection: str, span: Span) -> Page | None:
+        page = self._pages.get(connection)
+        return page if page and page.span == span else None
 
     async def _let_through(self, connection: str, budget: Budget, page: Page, taken: Sequence[Row]) -> None:
         """A call is booked under this page's span, as its row says; it is given back where it is one too many."""
@@ -199,10 +199,8 @@ class Books:
         return page
 
     async def _open(self, connection: str, budget: Budget, span: Span, over: Sequence[Row] = ()) -> None:
-        row = {"connection": connection, "window": window_of(budget), "starts_at": span.begins, "used": 0,
-               "calls_max": budget.calls_max}  # fmt: skip
         gone = [Drop(BUDGET, {name: each[name] for name in BUDGET.key}) for each in over]
-        await self._store.append(Append(rows=[Put(BUDGET, row, over=False), *gone]))
+        await self._store.append(Append(rows=[Put(BUDGET, _unused(connection, budget, span), over=False), *gone]))
 
     async def _add(self, connection: str, budget: Budget, span: Span, count: int) -> None:
         """As many as are there then, whoever else adds meanwhile."""
@@ -212,6 +210,11 @@ class Books:
             if await self._store.claim(Claim(same, {"used": used(rows) + count})):
                 return
             await asyncio.sleep(0)
+
+
+def _unused(connection: str, budget: Budget, span: Span) -> Row:
+    return {"connection": connection, "window": window_of(budget), "starts_at": span.begins, "used": 0,
+            "calls_max": budget.calls_max}  # fmt: skip
 
 
 def _pick(connection: str, budget: Budget, span: Span) -> Pick:
@@ -257,20 +260,19 @@ class Booked:
     budget: Budget
     door: Door
     left: Callable[[Any], Left | None] | None = None
-    _ahead: Page | None = None
+    _ahead: Span | None = None
 
     def booking(self) -> list[Write]:
         """The first call through this door, booked in the append that begins its attempt: one commit for both."""
-        ahead = self.books.ahead(self.connection, self.budget)
-        self._ahead = ahead and ahead[0]
-        return [ahead[1]] if ahead else []
+        self._ahead, rows = self.books.ahead(self.connection, self.budget)
+        return rows
 
     async def _book(self) -> None:
-        page, self._ahead = self._ahead, None
-        if page is None:
+        span, self._ahead = self._ahead, None
+        if span is None:
             await self.books.take(self.connection, self.budget)
         else:
-            await self.books.confirm(self.connection, self.budget, page)
+            await self.books.confirm(self.connection, self.budget, span)
 
     async def send(
         self,
