@@ -131,8 +131,10 @@ class Books:
         """The append stands, and with it the booking in that span; `BudgetSpent` when it was one too many."""
         page = self._known(connection, span) or await self._turn(connection, budget, span)
         taken = await self._store.pick(_pick(connection, budget, span))
-        cleared_away = not used(taken)
-        if cleared_away or span_of(budget, self._clock.now()) != span:
+        cleared_away, moved_on = not used(taken), span_of(budget, self._clock.now()) != span
+        if moved_on and not cleared_away:
+            await self._add(connection, budget, span, -1)  # it is not made yet, so it counts where it will be
+        if moved_on or cleared_away:
             return await self.take(connection, budget)  # a call is booked in the span it is made in
         await self._let_through(connection, budget, page, taken)
 
