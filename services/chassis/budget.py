@@ -123,19 +123,19 @@ class Books:
     def ahead(self, connection: str, budget: Budget) -> tuple[Span, list[Write]]:
         """One call, to be booked in an append of the caller's: `confirm` says afterwards whether it may be made."""
         span = span_of(budget, self._clock.now())
-        known = self._known(connection, span) is not None
-        row = [] if known else [Put(BUDGET, _unused(connection, budget, span), over=False)]
+        row = [] if self._known(connection, span) else [Put(BUDGET, _unused(connection, budget, span), over=False)]
         return span, [*row, Change(BUDGET, _pick(connection, budget, span).where, {}, raising="used")]
 
     async def confirm(self, connection: str, budget: Budget, span: Span) -> None:
         """The append stands, and with it the booking in that span; `BudgetSpent` when it was one too many."""
+        if span_of(budget, self._clock.now()) != span:
+            # A call counts in the span it is made in, and this one is not made yet.
+            await self._add(connection, budget, span, -1)
+            return await self.take(connection, budget)
         page = self._known(connection, span) or await self._turn(connection, budget, span)
         taken = await self._store.pick(_pick(connection, budget, span))
-        cleared_away, moved_on = not used(taken), span_of(budget, self._clock.now()) != span
-        if moved_on and not cleared_away:
-            await self._add(connection, budget, span, -1)  # it is not made yet, so it counts where it will be
-        if moved_on or cleared_away:
-            return await self.take(connection, budget)  # a call is booked in the span it is made in
+        if not used(taken):  # somebody has cleared the booking away
+            return await self.take(connection, budget)
         await self._let_through(connection, budget, page, taken)
 
     def _known(self, connection: str, span: Span) -> Page | None:

@@ -156,8 +156,8 @@ class Lanes:
         await asyncio.gather(*hand, return_exceptions=True)
         await self._takeover.close()
 
-    def _begin(self, channel: str, table: Table, row: Row, kind: Work) -> None:
-        work: asyncio.Task[None] = asyncio.ensure_future(kind(row, self._lanes[channel]))  # type: ignore[arg-type]
+    def _begin(self, channel: str, table: Table, row: Row, do: Work) -> None:
+        work: asyncio.Task[None] = asyncio.ensure_future(do(row, self._lanes[channel]))  # type: ignore[arg-type]
         self._hand[work] = (channel, table, row)
         self._drain.holds(work)
         work.add_done_callback(self._done)

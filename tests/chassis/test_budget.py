@@ -299,20 +299,12 @@ async def test_a_booking_whose_row_was_cleared_away_is_made_anew():
     assert await house.left() == 4
 
 
-async def test_who_books_ahead_heeds_what_another_process_is_told():
+@pytest.mark.parametrize("begun", [True, False], ids=["in a span", "as the first in it"])
+async def test_who_books_ahead_heeds_what_another_process_is_told(begun):
     house = House()
     told, other = house.books(), house.books()
-    assert [await house.taken(each, HUNDRED) for each in (told, other)] == [True, True]
-    span, booking = other.ahead("acme.x", HUNDRED)
-    await told.told("acme.x", HUNDRED, (0, NINE + 4 * MINUTE))
-    await house.store.append(Append(rows=booking))
-    with pytest.raises(BudgetSpent):
-        await other.confirm("acme.x", HUNDRED, span)
-
-
-async def test_who_begins_a_span_ahead_heeds_what_another_process_was_told_meanwhile():
-    house = House()
-    told, other = house.books(), house.books()
+    if begun:
+        assert [await house.taken(each, HUNDRED) for each in (told, other)] == [True, True]
     span, booking = other.ahead("acme.x", HUNDRED)
     await told.told("acme.x", HUNDRED, (0, NINE + 4 * MINUTE))
     await house.store.append(Append(rows=booking))
