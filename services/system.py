@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from events.channels import channel_of
-from services.channels.adapter import AdapterModule, Client, Credential, Http
+from services.channels.adapter import Adapter, Client, Credential, Http
 from services.channels.registry import ADAPTERS
 from services.chassis.egress import Egress
 from services.chassis.service import Chassis, Part, Service
@@ -40,7 +40,7 @@ __all__ = ["SERVICES", "Outside", "System", "clients", "holder", "hosts", "new_i
 class Outside:
     """How the house reaches beyond itself: the channels, the door to each, our registrations, and the vault."""
 
-    adapters: Mapping[str, AdapterModule]
+    adapters: Mapping[str, Adapter]
     http_for: Callable[[str], Http]
     vault: Vault
     clients: Mapping[str, Client]
@@ -108,9 +108,7 @@ class System:
         )
 
 
-def outside_of(
-    settings: Settings, egress: Egress, vault: Vault, adapters: Mapping[str, AdapterModule] = ADAPTERS
-) -> Outside:
+def outside_of(settings: Settings, egress: Egress, vault: Vault, adapters: Mapping[str, Adapter] = ADAPTERS) -> Outside:
     """The real outside, or the sandbox where the egress leads to one."""
     return Outside(
         adapters,
@@ -121,12 +119,12 @@ def outside_of(
     )
 
 
-def hosts(adapters: Mapping[str, AdapterModule] = ADAPTERS) -> dict[str, tuple[str, ...]]:
+def hosts(adapters: Mapping[str, Adapter] = ADAPTERS) -> dict[str, tuple[str, ...]]:
     """Where each adapter may go; none listed means addresses people typed (D21)."""
     return {name: tuple(adapter.hosts) for name, adapter in adapters.items()}
 
 
-def clients(settings: Settings, adapters: Mapping[str, AdapterModule] = ADAPTERS) -> dict[str, Client]:
+def clients(settings: Settings, adapters: Mapping[str, Adapter] = ADAPTERS) -> dict[str, Client]:
     """Our registrations at the channels; simulated ones take any."""
     if settings.sandbox != "0":
         return {name: Client("distribution", "for-the-sandbox") for name in adapters}

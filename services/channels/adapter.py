@@ -1,8 +1,9 @@
-"""The five verbs of a channel, in order: grant, check, publish, find, measure; and the HTTP manners they share.
+"""The five verbs of a channel, in order: refresh, check, publish, find, measure; and the HTTP manners they share.
 
-An adapter is a module with these five functions. It never opens a socket: it is handed `http`, which sends one
-request and always gives an answer; a lost connection is an answer without a status (`sent` says whether the body
-may have left). So the same adapter runs over the network, against the sandbox, and inside the simulation.
+An adapter is a module with these five functions; where a channel connects by consent, the module is its consent page
+too, with two more. It never opens a socket: it is handed `http`, which sends one request and always gives an answer; a
+lost connection is an answer without a status (`sent` says whether the body may have left). So the same adapter runs
+over the network, against the sandbox, and inside the simulation.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol, runtime_checkable
 
 from services.channels.outcome import Look, Measurement, Outcome
 
@@ -114,17 +115,12 @@ class Client:
 
 
 class Adapter(Protocol):
-    """One channel. `oauth` tells whether it connects by a code flow or, as a blog, by a key (S6, S7)."""
+    """One channel: what every one of them does, however it was connected."""
 
-    name: str
-    hosts: tuple[str, ...]
-    oauth: bool
-
-    def authorize_url(self, client: Client, *, state: str, verifier: str) -> str: ...
-
-    async def grant(self, http: Http, client: Client, *, code: str, verifier: str, now: datetime) -> Granting:
-        """Exchange a code, or for a blog check a key."""
-        ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def hosts(self) -> tuple[str, ...]: ...
 
     async def refresh(self, http: Http, client: Client, *, secret: Mapping[str, str], now: datetime) -> Granting: ...
 
@@ -143,5 +139,14 @@ class Adapter(Protocol):
     ) -> Measurement: ...
 
 
-AdapterModule = Any
-"""A module that has the functions of `Adapter`; the type checker takes modules as protocols where they fit."""
+@runtime_checkable
+class ConsentPage(Protocol):
+    """Where an owner consents to what we ask for (S6). A channel that connects by a key has none (S7)."""
+
+    def authorize_url(self, client: Client, *, state: str, verifier: str) -> str:
+        """The page's address, for this one consent."""
+        ...
+
+    async def grant(self, http: Http, client: Client, *, code: str, verifier: str, now: datetime) -> Granting:
+        """Exchange the code that the owner came back with."""
+        ...

@@ -58,7 +58,6 @@ from services.channels.outcome import (
 
 name = "linkedin"
 hosts = ("api.linkedin.com", "www.linkedin.com")
-oauth = True
 
 API = "https://api.linkedin.com/rest"
 VERSION = "202609"

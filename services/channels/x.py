@@ -60,7 +60,6 @@ from services.channels.text import composed
 
 name = "x"
 hosts = ("api.x.com", "x.com")
-oauth = True
 
 API = "https://api.x.com/2"
 DANCE = Dance("https://x.com/i/oauth2/authorize", f"{API}/oauth2/token", X.scopes, pkce=True, basic=True)

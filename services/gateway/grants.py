@@ -16,7 +16,7 @@ from events import ConnectionListed, Fact, draft
 from events.channels import CHANNELS, account_of, channel_of
 from events.envelope import About
 from events.subjects import account_stream, connection_stream
-from services.channels.adapter import Adapter, Client, Credential, Granted, Http
+from services.channels.adapter import Adapter, Client, ConsentPage, Credential, Granted, Http
 from services.chassis.alarms import clear_alarm, set_alarm
 from services.chassis.bells import BelledStore
 from services.chassis.clock import Clock
@@ -75,6 +75,13 @@ class Grants:
             raise Problem("channel_not_offered", f"This house has no way to speak to {channel} yet.")
         return self._adapters[channel]
 
+    def consent_page(self, channel: str) -> ConsentPage:
+        """Where its owner is sent to; who asks for that of a blog is told how one connects (S7)."""
+        adapter = self.adapter(channel)
+        if not isinstance(adapter, ConsentPage):
+            raise Problem("connects_by_key", f"A {channel} connects by a key of its CMS: PUT …/connections/blog.")
+        return adapter
+
     @property
     def channels(self) -> tuple[str, ...]:
         """Those this house can speak to."""
@@ -82,7 +89,7 @@ class Grants:
 
     def client(self, channel: str) -> Client:
         """Our registration, with the one address its consents come back to (A11)."""
-        if not self.adapter(channel).oauth:
+        if not isinstance(self.adapter(channel), ConsentPage):
             return NOBODY
         if channel not in self._clients:
             raise Problem("not_registered", f"This house has no registration at {channel}; an operator adds it to the "

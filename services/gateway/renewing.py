@@ -14,7 +14,7 @@ import orjson
 
 from events import Told
 from events.channels import channel_of
-from services.channels.adapter import Client, Granted, GrantRefused
+from services.channels.adapter import Granted, GrantRefused
 from services.chassis.alarms import set_alarm
 from services.chassis.bells import BelledStore
 from services.chassis.clock import Clock
@@ -25,7 +25,6 @@ from services.gateway.connection import AFTER_UNCLEAR
 from services.gateway.grants import SERVICE, Grants, alarms, grant_of
 
 STORE_AGAIN_S = 1.0
-NO_CLIENT = Client("", "")
 
 
 class Renewing:
@@ -46,9 +45,7 @@ class Renewing:
             Append(rows=[set_alarm(SERVICE, refresh_of(name), again_at, {**ring, "tries": tries + 1})])
         )
         channel = channel_of(name)
-        adapter = self._grants.adapter(channel)
-        # A blog's key came from its owner: no registration of ours stands behind it.
-        client = self._grants.client(channel) if adapter.oauth else NO_CLIENT
+        adapter, client = self._grants.adapter(channel), self._grants.client(channel)
         answer = await adapter.refresh(self._grants.http_for(name), client, secret=credential.secret, now=asked_at)
         if isinstance(answer, Granted):
             await self._renewed(name, version, answer, credential.secret, asked_at, ring.get("cause"))

@@ -161,12 +161,3 @@ async def test_x_learns_who_granted_and_whether_long_posts_are_paid_for():
 async def test_a_refreshed_grant_of_x_lives_anew():
     granted = await x.refresh(Channel(Said(200, TOKENS)), CLIENT, secret={"refresh_token": "r0"}, now=NOW)
     assert granted.grant_expires_at == NOW + timedelta(days=180)
-
-
-@pytest.mark.parametrize("adapter", [linkedin, x])
-@pytest.mark.parametrize(
-    "answer", [Said(500, b""), Said(403, A_PROXYS_PAGE), NOBODY_THERE, NOTHING_CAME, Said(200, [])]
-)
-async def test_a_grant_whose_owner_could_not_be_read_is_unclear(adapter, answer):
-    granted = await adapter.grant(Channel(Said(200, TOKENS), answer), CLIENT, code="c", verifier=VERIFIER, now=NOW)
-    assert isinstance(granted, GrantUnclear)

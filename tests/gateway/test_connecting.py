@@ -14,10 +14,19 @@ from events.subjects import account_stream, connection_stream
 from services.channels.sandbox import sites
 from services.chassis.alarms import clear_alarm
 from services.chassis.store import Append
+from services.gateway import consents
+from services.gateway.principal import Principal
 from services.gateway.routes.callback import page
 from tests.gateway.house import running
 
 CALLBACK = "http://distribution.test/oauth/{}/callback"
+CONNECTS_BY_KEY = {
+    "type": "urn:distribution:problem:connects_by_key",
+    "title": "Refused",
+    "status": 409,
+    "code": "connects_by_key",
+    "detail": "A blog connects by a key of its CMS: PUT …/connections/blog.",
+}
 
 
 def state_of(address):
@@ -257,6 +266,23 @@ async def test_what_cannot_be_connected_says_why(house, owner, account, channel,
     answer = await owner.ask("POST", f"/v1/accounts/{account}/connections/{channel}/authorize", body)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert await house.sealed() == []
+
+
+async def test_whoever_asks_for_the_consent_page_of_a_blog_is_told_how_one_connects(house, owner):
+    answer = await owner.ask("POST", "/v1/accounts/acme/connections/blog/authorize")
+    assert (answer.status_code, answer.json()) == (409, CONNECTS_BY_KEY)
+
+
+async def test_an_owner_who_comes_back_for_a_blog_is_told_so_too_and_connects_nothing(house, owner):
+    """No door begins such a consent; one that stands there all the same is used up like any other."""
+    by = Principal(f"key:{owner.key[3:11]}", "owner")
+    begun = consents.begin("acme.blog", by=by, now=house.clock.now(), secret=bytes(64), vault=house.vault)
+    await house.store.append(begun.append)
+    back = f"/oauth/blog/callback?code=c1&state={begun.state.reveal()}"
+    first, again = [await house.http.get(back) for _ in range(2)]
+    assert (first.status_code, first.json()) == (409, CONNECTS_BY_KEY)
+    assert (again.status_code, again.json()["code"]) == (422, "consent_over")
+    assert await house.said("acme.blog") == []
 
 
 async def test_without_a_registration_the_operator_is_told_where_it_goes(house, owner):

@@ -144,13 +144,13 @@ class People:
 
     async def _consented(self, name: str, channel: str) -> Any:
         house = self._house
-        adapter, client = self._grants.adapter(channel), self._grants.client(channel)
+        page, client = self._grants.consent_page(channel), self._grants.client(channel)
         verifier = "a-verifier-of-at-least-forty-three-characters-long"
-        address = urlsplit(adapter.authorize_url(client, state=f"{account_of(name)}.{channel}", verifier=verifier))
-        page = house.world.answer("GET", address.netloc, f"{address.path}?{address.query}", {}, None)
-        code = dict(parse_qsl(urlsplit(page.headers["location"]).query))["code"]
-        return await adapter.grant(WorldHttp(house.world, house.clock), client, code=code, verifier=verifier,
-                                   now=house.clock.now())  # fmt: skip
+        address = urlsplit(page.authorize_url(client, state=f"{account_of(name)}.{channel}", verifier=verifier))
+        answer = house.world.answer("GET", address.netloc, f"{address.path}?{address.query}", {}, None)
+        code = dict(parse_qsl(urlsplit(answer.headers["location"]).query))["code"]
+        return await page.grant(WorldHttp(house.world, house.clock), client, code=code, verifier=verifier,
+                                now=house.clock.now())  # fmt: skip
 
     def disconnect(self, name: str) -> None:
         house = self._house

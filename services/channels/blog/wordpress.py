@@ -65,7 +65,6 @@ from services.channels.outcome import (
 name = "blog"
 hosts: tuple[str, ...] = ()
 """A blog lives at the address its owner typed."""
-oauth = False
 
 SLUG_WORDS_MAX = 60
 LISTED = "id,link,status,slug"
@@ -80,14 +79,6 @@ PERMISSION = {"rest_cannot_create", "rest_cannot_publish", "rest_cannot_edit", "
 UNSPOKEN = "http_{}"
 """The code of an answer that brought none."""
 _MARKDOWN = MarkdownIt("commonmark", {"html": False, "breaks": True, "linkify": True}).enable(["linkify"])
-
-
-def authorize_url(client: Client, *, state: str, verifier: str) -> str:
-    raise NotImplementedError("a blog connects by a key of its CMS, not by a code flow (S7)")
-
-
-async def grant(http: Http, client: Client, *, code: str, verifier: str, now: datetime) -> Granting:
-    raise NotImplementedError("a blog connects by a key of its CMS, not by a code flow (S7)")
 
 
 async def refresh(http: Http, client: Client, *, secret: Mapping[str, str], now: datetime) -> Granting:

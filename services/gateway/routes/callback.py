@@ -58,7 +58,7 @@ async def finished(desk: Desk, request: Request, channel: str) -> str:
         raise Problem("refused_by_channel", "The channel's owner did not consent. Nothing was connected.")
     if not 0 < len(asked.get("code", "")) <= CODE_MAX:
         raise Problem("consent_over", "The channel sent no code. Begin again.")
-    granting = await desk.grants.adapter(channel).grant(
+    granting = await desk.grants.consent_page(channel).grant(
         desk.grants.http_for(consent.connection), desk.grants.client(channel), code=asked["code"],
         verifier=consent.verifier.reveal(), now=desk.now(),
     )  # fmt: skip

@@ -97,13 +97,12 @@ async def authorize_url(desk: Desk, asked: Asked, name: str) -> str:
 
     async def decide() -> Decided:
         await owned(desk, asked, name)
-        if not desk.grants.adapter(channel).oauth:
-            raise Problem("connects_by_key", f"A {channel} connects by a key of its CMS: PUT …/connections/blog.")
+        desk.grants.consent_page(channel)
         desk.grants.client(channel)
         return Decided(Done({}), begun.append)
 
     await desk.asking.change(asked, decide)
-    url = desk.grants.adapter(channel).authorize_url(
+    url = desk.grants.consent_page(channel).authorize_url(
         desk.grants.client(channel), state=begun.state.reveal(), verifier=begun.verifier.reveal()
     )
     return desk.seen_as(url)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from services.channels.blog import wordpress
-from services.gateway import connection, reactions
+from services.gateway import connection, grants, reactions
 from tests.simulation.bugs.planting import Change, bug
 
 
 @bug
 def a_refused_key_is_exchanged_as_if_it_were_a_token() -> Iterator[Change]:
     """No registration of ours stands behind a CMS key, so that breaks, and is tried again for ever (S12)."""
-    yield Change(wordpress, "oauth", True)
+    yield Change(grants, "ConsentPage", object)
 
 
 @bug
