@@ -99,7 +99,7 @@ async def _gateway(
 
     listener = stack.enter_context(listening(settings.host, settings.port))
     page = f"http://{settings.host}:{listener.getsockname()[1]}"
-    views = Views(system.chassis.store, settings.database, clock=system.chassis.clock)
+    views = Views(system.chassis.store, settings.database, clock=system.chassis.clock, log=settings.database)
     stack.push_async_callback(views.close)
     around = Around(system.chassis, str(settings.nats_url), scattered=True)
     metrics = telemetry.Metrics()

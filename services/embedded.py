@@ -166,7 +166,7 @@ class House:
         vault = await opened_vault(self.store, key, lost=settings.vault_key_lost)
         system = System(self.chassis, outside_of(settings, egress, vault))
         beside = f"sqlite:///{settings.data_dir.resolve() / 'views.db'}" if settings.embedded else settings.database
-        self.views = Views(self.store, beside, clock=self.clock)
+        self.views = Views(self.store, beside, clock=self.clock, log=settings.database)
         self._stack.push_async_callback(self.views.close)
         self.relay = Relay(self.chassis, self.nats)
         around = Around(self.chassis, self.nats)

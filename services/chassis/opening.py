@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
-from services.chassis.recorder_postgres import PostgresRecorder, connect
-from services.chassis.recorder_sqlite import SCHEMA, SqliteRecorder, locked, of_another_schema
-from services.chassis.store import Store, StoreError
+from services.chassis.codec import Line
+from services.chassis.recorder_postgres import ANSWER_S, PostgresRecorder, connect
+from services.chassis.recorder_sqlite import SCHEMA, SqliteRecorder, lines_in, locked, of_another_schema, read_only_file
+from services.chassis.store import Store, StoreError, Topics
 from services.chassis.store_postgres import PostgresStore
 from services.chassis.store_sqlite import SqliteStore
 
@@ -52,12 +53,28 @@ def examine_store(database_url: str) -> Sequence[str]:
     path = path_of(database_url)
     if not path.exists():
         return [f"no log yet at {path}; the first start makes it"]
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+    with closing(read_only_file(path)) as db:
         found = db.execute("PRAGMA user_version").fetchone()[0]
         if found != SCHEMA:
             raise of_another_schema(found)
         facts = db.execute("SELECT COALESCE(MAX(rowid), 0) FROM stored_events").fetchone()[0]
     return [f"{facts} facts in {path}, in tables of this release"]
+
+
+Pages = Callable[[int, int, Topics], Sequence[Line]]
+"""Above a position, so many facts at most, without some topics: as `Store.lines` tells them."""
+
+
+@contextmanager
+def read_only(database_url: str) -> Iterator[Pages]:
+    """The log at this address, for a process beside the one that has it open. It cannot write, so it never gets into
+    the way of the one writer SQLite may have (F20)."""
+    if is_postgres(database_url):
+        with connect(database_url, patience_s=ANSWER_S) as server:
+            yield partial(PostgresRecorder(database_url).lines, server)
+    else:
+        with closing(read_only_file(path_of(database_url))) as file:
+            yield partial(lines_in, file)
 
 
 def is_postgres(database_url: str) -> bool:

@@ -118,6 +118,22 @@ async def spawn_child(*command: str | Path, log: Path) -> asyncio.subprocess.Pro
         )
 
 
+async def spawn_asked(asked: bytes, *command: str | Path) -> asyncio.subprocess.Process:
+    """A child that is asked one thing on stdin and answers on stdout, tied to us as any other; what else it has to say
+    stands among our own words, on stderr."""
+    child = await asyncio.create_subprocess_exec(
+        *map(str, command),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=_tied_to(os.getpid()),
+    )
+    assert child.stdin is not None  # noqa: S101 - it was asked for
+    child.stdin.write(asked)
+    child.stdin.close()  # once it is written; to wait for that could be cancelled, and the child be nobody's
+    return child
+
+
 def spawn_detached(*command: str | Path, log: Path) -> Record:
     """A process that outlives us; whoever comes later finds it by the record."""
     with log.open("ab") as out:

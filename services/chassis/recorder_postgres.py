@@ -19,12 +19,13 @@ from psycopg.sql import SQL, Identifier
 
 from services.chassis import rows_sql
 from services.chassis.chain import Head, link_row, linked
+from services.chassis.codec import Line
 from services.chassis.incarnation import incarnation_row
 from services.chassis.pipeline_postgres import StraightConnection
 from services.chassis.recorder_sqlite import FOR_EVER, SCHEMA, SchemaDiffers, of_another_schema
 from services.chassis.rows import HOUSE, TABLES, Pick, Put
 from services.chassis.rows_sql import POSTGRES
-from services.chassis.store import StoreError
+from services.chassis.store import StoreError, Topics
 
 Connection = psycopg.Connection[Any]
 
@@ -151,6 +152,13 @@ class PostgresRecorder(PostgresApplicationRecorder):
             lambda each: each.state,
         )
         return db.execute(self.insert, [[column(each) for each in stored] for column in columns])
+
+    def lines(self, db: Connection, after: int, limit: int, without: Topics = ()) -> list[Line]:
+        """A page of the log, as it stands there."""
+        query, asked = self.above, (after, limit)
+        if without:
+            query, asked = self.above_without, (after, limit, list(without))
+        return [Line(*row) for row in db.execute(query, asked, binary=True)]
 
     def migrate(self) -> None:
         """Make every table that is not there yet; doing so again changes nothing."""

@@ -17,15 +17,18 @@ from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore
 
 from services.chassis import rows_sql
 from services.chassis.chain import Head, head_of, link_row, linked
+from services.chassis.codec import Line
 from services.chassis.incarnation import NAME, incarnation_in, incarnation_row
 from services.chassis.rows import CHAIN, TABLES
 from services.chassis.rows_sql import SQLITE
 from services.chassis.rows_together import in_lengths
-from services.chassis.store import StoreError
+from services.chassis.store import StoreError, Topics
 
 SCHEMA = 3
 """Raised with every change of the tables; a log of another schema is refused at start, naming the mend."""
 LAST_LINK = "SELECT position, hash FROM chain ORDER BY position DESC LIMIT 1"
+LOG = "stored_events"
+"""The library's name for its table."""
 Stored = tuple[str, int, str, bytes]
 """A line of the library's table: stream, version, topic, state."""
 
@@ -52,7 +55,12 @@ def locked(path: Path) -> Any:
     return lock
 
 
-FOR_EVER = ("stored_events", CHAIN.name)
+def read_only_file(path: Path) -> sqlite3.Connection:
+    """Whatever the path is called: in an address a question mark would begin something else."""
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+
+
+FOR_EVER = (LOG, CHAIN.name)
 """Facts and their chain are added to and never changed; whoever tries is told so (I5)."""
 
 
@@ -81,6 +89,17 @@ def of_another_schema(found: object) -> SchemaDiffers:
         "not brought along, so begin a new log (another DISTRIBUTION_DATA_DIR or DISTRIBUTION_DATABASE_URL); a later "
         "one needs its own release"
     )
+
+
+def lines_in(db: sqlite3.Connection, after: int, limit: int, without: Topics = ()) -> list[Line]:
+    """A page of the log as any reader of the file sees it. Positions have no gaps, so it ends where it must."""
+    last = after + limit
+    left_out = f"topic NOT IN ({','.join('?' * len(without))})"
+    query = (
+        f"SELECT originator_id, originator_version, rowid, topic, state FROM {LOG} WHERE rowid>? AND rowid<=?"
+        f" AND ({left_out} OR rowid=min(?, (SELECT max(rowid) FROM {LOG}))) ORDER BY rowid"
+    )
+    return list(map(Line._make, db.execute(query, (after, last, *without, last))))
 
 
 class SqliteRecorder(SQLiteApplicationRecorder):

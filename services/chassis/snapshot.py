@@ -17,7 +17,7 @@ from psycopg.sql import SQL, Composed, Identifier
 from services.chassis.chain import ChainBroken, Head, head_of
 from services.chassis.codec import Line
 from services.chassis.recorder_postgres import Connection, PostgresRecorder, connect
-from services.chassis.recorder_sqlite import LAST_LINK, SCHEMA, of_another_schema
+from services.chassis.recorder_sqlite import LAST_LINK, SCHEMA, of_another_schema, read_only_file
 from services.chassis.rows import HOUSE, Table
 from services.chassis.store import StoreError
 
@@ -153,7 +153,7 @@ def of_file(path: Path) -> Iterator[SqliteSnapshot]:
     """A log or a backup; nothing is written, not even where SQLite would tidy up."""
     if not path.is_file():
         raise StoreError(f"there is no log at {path}: set DISTRIBUTION_DATA_DIR or DISTRIBUTION_DATABASE_URL")
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)) as db:
+    with closing(read_only_file(path)) as db:
         try:
             db.execute("BEGIN")
             found = db.execute("PRAGMA user_version").fetchone()[0]

@@ -237,11 +237,7 @@ class PostgresStore:
         )
 
     async def lines(self, after: int, limit: int = 500, without: Topics = ()) -> Sequence[codec.Line]:
-        if without:
-            query, asked = self._recorder.above_without, (after, limit, list(without))
-        else:
-            query, asked = self._recorder.above, (after, limit)
-        return await self._readers.read(lambda db: [codec.Line(*row) for row in db.execute(query, asked, binary=True)])
+        return await self._readers.read(lambda db: self._recorder.lines(db, after, limit, without))
 
     async def position(self) -> int:
         def last(db: Connection) -> int:

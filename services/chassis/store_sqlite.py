@@ -21,7 +21,7 @@ from services.chassis.grouping import Grouped
 from services.chassis.incarnation import checkpoint_row
 from services.chassis.judgement import Seen, judge, named
 from services.chassis.kept import Kept
-from services.chassis.recorder_sqlite import SqliteRecorder, Stored, locked
+from services.chassis.recorder_sqlite import SqliteRecorder, Stored, lines_in, locked
 from services.chassis.rows import Claim, Pick, Row
 from services.chassis.rows_sql import SQLITE
 from services.chassis.rows_together import RowsTogether
@@ -260,21 +260,11 @@ class SqliteStore:
     async def tail(self, after: int, limit: int = 500) -> Sequence[Told]:
         told = self._kept.tail(after, limit)
         if told is None:
-            told = await self._read(lambda: [codec.decode(*line) for line in self._lines(after, limit)])
+            told = await self._read(lambda: [codec.decode(*line) for line in lines_in(self._reader, after, limit)])
         return told
 
     async def lines(self, after: int, limit: int = 500, without: Topics = ()) -> Sequence[codec.Line]:
-        return await self._read(lambda: list(map(codec.Line._make, self._lines(after, limit, *without))))
-
-    def _lines(self, after: int, limit: int, *without: str) -> list[tuple[Any, ...]]:
-        """Positions have no gaps, so a page ends where it must."""
-        log, last = self._recorder.events_table_name, after + limit
-        left_out = f"topic NOT IN ({','.join('?' * len(without))})"
-        query = (
-            f"SELECT originator_id, originator_version, rowid, topic, state FROM {log} WHERE rowid>? AND rowid<=?"
-            f" AND ({left_out} OR rowid=min(?, (SELECT max(rowid) FROM {log}))) ORDER BY rowid"
-        )
-        return self._reader.execute(query, (after, last, *without, last)).fetchall()
+        return await self._read(lambda: lines_in(self._reader, after, limit, without))
 
     async def position(self) -> int:
         return self._kept.position

@@ -115,13 +115,13 @@ async def test_what_happens_after_the_shadow_was_written_is_in_it_when_it_serves
     views = opened(url)
     await views.catch_up()
     story = (await views.rows(queue.table.select()))[0].key
-    write = rebuilding.write_shadow
+    fill = rebuilding.Rebuild.fill
 
-    async def and_then_something_happens(*args):
-        await write(*args)
+    async def and_then_something_happens(rebuild):
+        await fill(rebuild)
         await told.of_post("post", story, PostEdited(content=Content(text="after the shadow"), content_hash="x"))
 
-    monkeypatch.setattr(rebuilding, "write_shadow", and_then_something_happens)
+    monkeypatch.setattr(rebuilding.Rebuild, "fill", and_then_something_happens)
     answer = await views.rebuild("queue")
     assert answer["position"] == await told.store.position()
     assert (await views.post(story))["content"]["text"] == "after the shadow"
@@ -134,19 +134,18 @@ async def test_a_shadow_that_was_overtaken_by_another_process_catches_up_first(t
     views, other = opened(url), opened(url)
     await views.catch_up()
     await other.catch_up()
-    read_on, calls = rebuilding.Refolded.read_on, iter(range(100))
+    follow, calls = rebuilding.Rebuild.follow, iter(range(100))
 
-    async def and_then_another_folds_on(self, store, **more):
-        changed = await read_on(self, store, **more)
-        if next(calls) == 2:  # the last look before the swap
+    async def and_then_another_folds_on(rebuild):
+        await follow(rebuild)
+        if next(calls) == 1:  # the last look before the swap
             await told.of_post("post", "acme.overtaking", PostCancelled())
             await other.catch_up()
-        return changed
 
-    monkeypatch.setattr(rebuilding.Refolded, "read_on", and_then_another_folds_on)
+    monkeypatch.setattr(rebuilding.Rebuild, "follow", and_then_another_folds_on)
     answer = await views.rebuild("queue")
     assert answer["position"] == other.position == await told.store.position()
-    assert next(calls) > 3, "it was overtaken, and looked once more"
+    assert next(calls) == 4, "it was overtaken, and looked once more"
 
 
 async def test_a_restart_goes_on_where_it_stood(told, opened, url):

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Column, Text
 
 from events import AccountChanged, ConnectionDropped, ConnectionListed, Fact, Told
 from events.subjects import name_of
-from services.gateway.views.view import Document, table_of
+from services.gateway.views.view import Document, by_name, table_of
 
 shape = 1
 hears: frozenset[type[Fact]] | None = frozenset({AccountChanged, ConnectionListed, ConnectionDropped})
 initial: Document = {"document": None, "version": 0, "connections": []}
+keys = by_name
 
 table = table_of("accounts", Column("account", Text, nullable=False))
-
-
-def keys(told: Told) -> Sequence[str]:
-    return (name_of(told.stream),)
 
 
 def evolve(document: Document, told: Told) -> Document:

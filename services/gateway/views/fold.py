@@ -19,25 +19,14 @@ from events.upcasts import UnknownShape
 from services.chassis.bells import FACTS, BelledStore
 from services.chassis.clock import Clock
 from services.chassis.store import StoreError
-from services.gateway.views import (
-    accounts,
-    approvals,
-    channels,
-    house,
-    keeping,
-    learning,
-    measured,
-    parked,
-    queue,
-    rebuilding,
-    timeline,
-)
-from services.gateway.views.folding import concerned, differences, fold, heard
+from services.gateway.views import keeping, queue, rebuilding
+from services.gateway.views.every import VIEWS
+from services.gateway.views.folding import differences
 from services.gateway.views.keeping import Keep
-from services.gateway.views.rebuilding import Overtaken, Refolded, Shadow
+from services.gateway.views.rebuilding import Overtaken, Rebuild
+from services.gateway.views.refolding import Refolded
 from services.gateway.views.view import Document, View, unpacked
 
-VIEWS: Final[tuple[View, ...]] = (accounts, approvals, channels, house, learning, measured, parked, queue, timeline)
 PAGE: Final = 1000
 FAR_BEHIND: Final = 20_000
 """A view so many facts behind is rebuilt in memory and swapped in, which is faster by far than page after page."""
@@ -56,10 +45,22 @@ class UnknownView(KeyError):
 
 
 class Views:
-    """A part of the gateway. `url` None keeps the views in memory, inline; `stopped` says why it waits."""
+    """A part of the gateway. `url` None keeps the views in memory, inline; `stopped` says why it waits.
 
-    def __init__(self, store: BelledStore, url: str | None, *, clock: Clock, views: Sequence[View] = VIEWS) -> None:
+    `log` is where processes beside this one may read the log, when a view is folded from its beginning.
+    """
+
+    def __init__(
+        self,
+        store: BelledStore,
+        url: str | None,
+        *,
+        clock: Clock,
+        views: Sequence[View] = VIEWS,
+        log: str | None = None,
+    ) -> None:
         self._store, self._clock, self._views = store, clock, sorted(views, key=lambda view: view.table.name)
+        self._log = log
         self._keep = Keep(url)
         self._keep.at_once(lambda db: keeping.prepare(db, self._keep, self._views))
         self._positions: dict[str, int] = self._keep.at_once(self._standings)
@@ -141,10 +142,7 @@ class Views:
         stands = keeping.standings(db, views, lock=True)
         level = [view for view in views if stands[view.table.name].position == first]
         for view in level:
-            if facts := heard(view, page):
-                documents = keeping.load(db, view, concerned(view, facts))
-                changed = fold(view, documents, facts)
-                keeping.put(db, self._keep, view, view.table, {key: documents[key] for key in changed})
+            keeping.fold_onto(db, self._keep, view, view.table, page)
         keeping.moved(db, level, page[-1].position, page[-1].id)
         return {name: stand.position for name, stand in stands.items()} | {
             view.table.name: page[-1].position for view in level
@@ -183,7 +181,7 @@ class Views:
         return await self._keep.read(work)
 
     async def document(self, view: View, key: str) -> Document | None:
-        found = await self._keep.read(lambda db: keeping.load(db, view, [key]))
+        found = await self._keep.read(lambda db: keeping.load(db, view.table, [key]))
         return found.get(key)
 
     async def documents(self, asked: Select) -> list[Document]:
@@ -213,31 +211,24 @@ class Views:
         """Fold a view from the whole log beside the one that serves, and swap."""
         view, began = self._called(name), self._clock.elapsed()
         async with self._one_rebuild:
-            refolded = await self._rebuild([view])
-        return {"view": name, "rows": len(refolded.documents[name]), "position": refolded.position,
+            rebuilt = await self._rebuild([view])
+        return {"view": name, "rows": rebuilt.rows[name], "position": rebuilt.position,
                 "seconds": round(self._clock.elapsed() - began, 3)}  # fmt: skip
 
-    async def _rebuild(self, views: Sequence[View]) -> Refolded:
+    async def _rebuild(self, views: Sequence[View]) -> Rebuild:
         """The last step alone holds live folding up, for as long as a few facts and one transaction take."""
-        refolded = Refolded(views)
-        await refolded.read_on(self._store)
-        shadows = [await self._shadow(view, refolded) for view in views]
-        late = await refolded.read_on(self._store)
+        rebuild = Rebuild(self._store, self._keep, views, self._log)
+        await rebuild.fill()
         while True:
+            await rebuild.follow()
             async with self._turn:
-                for name, keys in (await refolded.read_on(self._store)).items():
-                    late[name] |= keys
+                await rebuild.follow()
                 try:
-                    await self._keep.write(lambda db: rebuilding.swap(db, self._keep, shadows, refolded, late))
+                    await rebuild.swap()
                 except Overtaken:
                     continue
-                self._arrived({view.table.name: refolded.position for view in views})
-                return refolded
-
-    async def _shadow(self, view: View, refolded: Refolded) -> Shadow:
-        shadow = await self._keep.write(lambda db: rebuilding.begin_shadow(db, view))
-        await rebuilding.write_shadow(self._keep, shadow, refolded.documents[view.table.name])
-        return shadow
+                self._arrived({view.table.name: rebuild.position for view in views})
+                return rebuild
 
     async def hash(self, name: str) -> str:
         """The same for every way of folding the same log, on every database."""
@@ -250,7 +241,7 @@ class Views:
         view = self._called(name)
         position, found = await self._keep.read(lambda db: rebuilding.rows(db, view))
         refolded = Refolded([view])
-        await refolded.read_on(self._store, upto=position)
+        await refolded.read(self._store, position)
         shown = {row["key"]: rebuilding.cells(row) for row in found}
         log_says = rebuilding.refolded_cells(view, refolded.documents[name])
         wrong = differences(view, shown, log_says, DIFFERENCES_MAX)

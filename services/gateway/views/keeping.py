@@ -7,9 +7,8 @@ PostgreSQL, or SQLite in memory, inline and without threads, for the simulation.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -17,6 +16,7 @@ import orjson
 import psycopg
 from psycopg import sql
 from sqlalchemy import (
+    URL,
     BigInteger,
     Column,
     Connection,
@@ -36,9 +36,11 @@ from sqlalchemy import (
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
+from events import Told
 from services.chassis.recorder_postgres import conninfo
 from services.chassis.store import StoreError
-from services.gateway.views.upserts import Statement, Upsert, compiled, puts
+from services.gateway.views.folding import concerned, fold, heard
+from services.gateway.views.upserts import Cells, Upsert, cells_of, compiled, in_parts, puts
 from services.gateway.views.view import Document, View, unpacked
 
 T = TypeVar("T")
@@ -93,9 +95,7 @@ class Keep:
             self._writer = _sqlite(url, "IMMEDIATE")
             self._reader = _sqlite(url, "DEFERRED") if url else self._writer
         self._upserts: dict[str, Upsert] = {}
-        self._threads = (
-            [ThreadPoolExecutor(1, f"views-{name}") for name in ("writer", "reader", "packer")] if url else []
-        )
+        self._threads = [ThreadPoolExecutor(1, f"views-{name}") for name in ("writer", "reader")] if url else []
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         return await self._in(0, self._writer, work)
@@ -103,12 +103,6 @@ class Keep:
     async def read(self, work: Callable[[Connection], T]) -> T:
         """All of it sees the database as it was at one moment."""
         return await self._in(1, self._reader, work)
-
-    async def beside(self, work: Callable[[], T]) -> T:
-        """What needs no database, while others write and read."""
-        if not self._threads:
-            return work()
-        return await asyncio.get_running_loop().run_in_executor(self._threads[2], work)
 
     def at_once(self, work: Callable[[Connection], T]) -> T:
         """Like `write`, before anybody else is there: at a start."""
@@ -146,11 +140,11 @@ class Keep:
 
 
 def _sqlite(url: str | None, begin: str) -> Engine:
-    if url is None:
-        engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-    else:
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
+    path = url.removeprefix("sqlite:///") if url else None
+    if path:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    where = URL.create("sqlite", database=path)  # in an address a question mark in a folder's name would begin options
+    engine = create_engine(where, poolclass=StaticPool, connect_args={"check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def connected(db: Any, record: Any) -> None:
@@ -255,11 +249,11 @@ def empty(db: Connection, view: View) -> None:
     moved(db, [view], 0, "")
 
 
-def load(db: Connection, view: View, keys: Iterable[str]) -> dict[str, Document]:
+def load(db: Connection, table: Table, keys: Iterable[str]) -> dict[str, Document]:
     """The documents of these keys that there are. They come as one value: each row lets go of the interpreter once."""
     together = "json_object_agg" if _on_postgres(db) else "json_group_object"
     one = f"CAST(COALESCE({together}(key, body), '{{}}') AS TEXT)"
-    asked, found = f'SELECT {one} FROM "{view.table.name}" WHERE {_among(db, "key")}', {}
+    asked, found = f'SELECT {one} FROM "{table.name}" WHERE {_among(db, "key")}', {}
     for some in in_parts(keys, MANY):
         (rows,) = db.exec_driver_sql(asked, (_names(db, some),)).one()
         found.update({key: unpacked(body) for key, body in orjson.loads(rows).items()})
@@ -280,17 +274,15 @@ def _names(db: Connection, names: list[str]) -> Any:
     return names if _on_postgres(db) else orjson.dumps(names).decode()
 
 
-def put(db: Connection, keep: Keep, view: View, table: Table, documents: Mapping[str, Document]) -> None:
+def fold_onto(db: Connection, keep: Keep, view: View, table: Table, page: Sequence[Told]) -> None:
+    """What these facts mean for the rows of a view's table, or of the shadow that will be it."""
+    if facts := heard(view, page):
+        documents = load(db, table, concerned(view, facts))
+        changed = fold(view, documents, facts)
+        put(db, keep, table, cells_of(view, ((key, documents[key]) for key in changed)))
+
+
+def put(db: Connection, keep: Keep, table: Table, rows: Sequence[Cells]) -> None:
     """Whole rows, over those with the same key."""
-    execute(db, puts(keep.upsert(table), view, documents))
-
-
-def execute(db: Connection, statements: Iterable[Statement]) -> None:
-    for statement, values in statements:
+    for statement, values in puts(keep.upsert(table), rows):
         db.exec_driver_sql(statement, values)
-
-
-def in_parts(things: Iterable[T], size: int) -> Iterator[list[T]]:
-    left = iter(things)
-    while part := list(islice(left, size)):
-        yield part

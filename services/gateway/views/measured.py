@@ -5,7 +5,7 @@ The counters stand as columns, so that sums over many posts are the database's w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, Boolean, Column, Select, Text, func, select
@@ -13,13 +13,14 @@ from sqlalchemy import BigInteger, Boolean, Column, Select, Text, func, select
 from events import Fact, MeasurementClosed, MeasurementFailed, MeasurementPlanned, Metrics, MetricsCollected, Told
 from events.channels import account_of, channel_of
 from events.subjects import name_of
-from services.gateway.views.view import Document, instant, micros, table_of
+from services.gateway.views.view import Document, by_name, instant, micros, table_of
 
 shape = 1
 hears: frozenset[type[Fact]] | None = frozenset(
     {MeasurementPlanned, MetricsCollected, MeasurementFailed, MeasurementClosed}
 )
 initial: Document = {}
+keys = by_name
 COUNTERS: Final = tuple(Metrics.model_fields)
 LARGEST: Final = 2**48
 """A channel that answers more is believed this far: 32,000 such posts can still be summed in 64 bits."""
@@ -36,10 +37,6 @@ table = table_of(
     *(Column(name, BigInteger) for name in COUNTERS),
     indexes=(("account", "published_at"), ("published_at",)),
 )
-
-
-def keys(told: Told) -> Sequence[str]:
-    return (name_of(told.stream),)
 
 
 def evolve(document: Document, told: Told) -> Document:

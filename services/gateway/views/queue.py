@@ -5,22 +5,22 @@ A calendar is the same view, asked for a span of time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, Column, Text
 
 from events import Fact, PostTakenIn, Told
-from events.subjects import name_of
 from services.gateway.views import turns
 from services.gateway.views.meaning import CHANGES
-from services.gateway.views.view import Document, micros, table_of
+from services.gateway.views.view import Document, by_name, micros, table_of
 from services.planning.zones import date_at, zone_called
 
 shape = 6
 hears: frozenset[type[Fact]] | None = frozenset(CHANGES)
 initial: Document = {}
+keys = by_name
 STATUSES: Final = ("awaiting_approval", "pending", "scheduled", "published", "failed", "cancelled", "rejected")
 
 table = table_of(
@@ -52,10 +52,6 @@ table = table_of(
 `day` is the date on which it goes out, or went out, in the slot's own zone: midnight can lie in between.
 `wanted` is the first date on which it could have gone out, had there been room (S18); lateness is no lack of room.
 """
-
-
-def keys(told: Told) -> Sequence[str]:
-    return (name_of(told.stream),)
 
 
 def evolve(document: Document, told: Told) -> Document:

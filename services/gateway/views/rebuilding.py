@@ -1,76 +1,35 @@
 """A view anew from the whole log, beside the one that serves; and whether the one that serves says what the log says.
 
-    read the log into memory -> write a shadow table -> catch up -> swap, in one transaction
+    fold the log in memory -> fill a shadow table -> index it -> catch up -> swap, in one transaction
 
 Meanwhile the old table answers and is folded on. The shadow never becomes the view behind the old one's position.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
+import marshal
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, Table, inspect, select, text
+from sqlalchemy import Connection, Table, func, inspect, select, text
 
-from services.chassis import codec
+from events import Told
 from services.chassis.bells import BelledStore
-from services.gateway.views import keeping
-from services.gateway.views.folding import every_topic_but, fold, heard, heard_by_any
+from services.gateway.views import beside, keeping
 from services.gateway.views.keeping import Keep
-from services.gateway.views.upserts import Statement, puts
+from services.gateway.views.refolding import Refolded
+from services.gateway.views.upserts import Cells
 from services.gateway.views.view import Document, View, row_of, unpacked
 
-PAGE: Final = 2000
+PAGE: Final = 1000
 ROWS_AT_ONCE: Final = 2048
 """So many rows of a shadow, or one of its indexes, are one transaction: between two, live folding has its turn."""
 SHADOW: Final = "shadow_"
-
-
-@dataclass(slots=True)
-class Refolded:
-    """Some views folded from the beginning of the log, in memory, up to `position`."""
-
-    views: Sequence[View]
-    documents: dict[str, dict[str, Document]] = field(default_factory=dict)
-    position: int = 0
-    fact: str = ""
-    _unheard: frozenset[str] = frozenset()
-
-    def __post_init__(self) -> None:
-        """Most facts of a log concern no single view: what nobody hears is not even read. A topic that nobody knows
-        is, and says so (I25)."""
-        self.documents = {view.table.name: {} for view in self.views}
-        self._unheard = every_topic_but(heard_by_any(self.views))
-
-    async def read_on(self, store: BelledStore, *, upto: int | None = None) -> dict[str, set[str]]:
-        """To the end of the log, or up to a position; which keys of each view that has changed."""
-        changed: dict[str, set[str]] = {view.table.name: set() for view in self.views}
-        coming = asyncio.ensure_future(self._page(store, self.position, upto))
-        try:
-            while page := await coming:
-                # The next page is read while this one is folded.
-                coming = asyncio.ensure_future(self._page(store, page[-1].position, upto))
-                self._take(page, changed)
-        finally:
-            coming.cancel()
-        return changed
-
-    async def _page(self, store: BelledStore, after: int, upto: int | None) -> Sequence[codec.Line]:
-        size = PAGE if upto is None else min(PAGE, upto - after)
-        return await store.lines(after, size, self._unheard) if size > 0 else []
-
-    def _take(self, page: Sequence[codec.Line], changed: dict[str, set[str]]) -> None:
-        told = [codec.decode(*line) for line in page if line.topic not in self._unheard]
-        for view in self.views:
-            name = view.table.name
-            changed[name] |= fold(view, self.documents[name], heard(view, told))
-        self.position, self.fact = page[-1].position, codec.id_of(page[-1].state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,33 +55,70 @@ def begin_shadow(db: Connection, view: View) -> Shadow:
     return Shadow(view, keeping.make(db, view, f"{stem}{os.getpid()}"), generation)
 
 
-async def write_shadow(keep: Keep, shadow: Shadow, documents: Mapping[str, Document]) -> None:
-    """While one part is written, the next is packed: the database lets go of the interpreter, packing does not."""
-    parts = keeping.in_parts(documents.items(), ROWS_AT_ONCE)
+class Rebuild:
+    """Some views on their way to be anew: their shadows, and the position and the fact up to which these are folded.
 
-    def packed() -> list[Statement]:
-        return puts(keep.upsert(shadow.table), shadow.view, dict(next(parts, ())))
+    `log` is the log's address, under which processes beside this one may read it; without, and where it would not be
+    worth their start, it is folded here.
+    """
 
-    coming = await keep.beside(packed)
-    while coming:
-        _, coming = await asyncio.gather(keep.write(partial(keeping.execute, statements=coming)), keep.beside(packed))
-    for index in keeping.indexes(shadow.view, shadow.table, shadow.generation):
-        await keep.write(index.create)
+    def __init__(self, store: BelledStore, keep: Keep, views: Sequence[View], log: str | None) -> None:
+        self._store, self._keep, self._views, self._log = store, keep, views, log
+        self._shadows: dict[str, Shadow] = {}
+        self.position, self._fact = 0, ""
+        self.rows: dict[str, int] = {}
 
+    async def fill(self) -> None:
+        """The shadows as of now."""
+        for view in self._views:
+            self._shadows[view.table.name] = await self._keep.write(partial(begin_shadow, view=view))
+        upto = await self._store.position()
+        if self._log is not None and upto >= beside.WORTH_IT:
+            await beside.fold_beside(self._log, self._views, upto, self._take)
+        else:
+            refolded = Refolded(self._views)
+            await refolded.read(self._store, upto)
+            for part in refolded.parts(ROWS_AT_ONCE):
+                await self._keep.write(partial(self._put, part=part))
+        for shadow in self._shadows.values():
+            for index in keeping.indexes(shadow.view, shadow.table, shadow.generation):
+                await self._keep.write(index.create)
+        for last in await self._store.tail(upto - 1, 1) if upto else ():
+            self.position, self._fact = last.position, last.id
 
-def swap(
-    db: Connection, keep: Keep, shadows: Sequence[Shadow], refolded: Refolded, late: Mapping[str, set[str]]
-) -> None:
-    """Each shadow, with what has changed since it was written, becomes its view. All of it or none."""
-    for shadow in shadows:
-        view, name = shadow.view, shadow.view.table.name
-        if keeping.standing(db, view, lock=True).position > refolded.position:
-            raise Overtaken
-        documents = refolded.documents[name]
-        keeping.put(db, keep, view, shadow.table, {key: documents[key] for key in late[name]})
-        view.table.drop(db)
-        db.execute(text(f'ALTER TABLE "{shadow.table.name}" RENAME TO "{name}"'))
-        keeping.moved(db, [view], refolded.position, refolded.fact, generation=shadow.generation)
+    async def _take(self, part: bytes) -> None:
+        await self._keep.write(lambda db: self._put(db, marshal.loads(part)))  # noqa: S302 - a process of ours said it
+
+    def _put(self, db: Connection, part: tuple[str, list[Cells]]) -> None:
+        name, rows = part
+        keeping.put(db, self._keep, self._shadows[name].table, rows)
+
+    async def follow(self) -> None:
+        """What was said since, page by page, as live folding does it."""
+        end = await self._store.position()
+        while self.position < end:
+            page = await self._store.tail(self.position, PAGE)
+            await self._keep.write(partial(self._fold_onto, page=page))
+            self.position, self._fact = page[-1].position, page[-1].id
+
+    def _fold_onto(self, db: Connection, page: Sequence[Told]) -> None:
+        for shadow in self._shadows.values():
+            keeping.fold_onto(db, self._keep, shadow.view, shadow.table, page)
+
+    async def swap(self) -> None:
+        """Each shadow becomes its view, all of them or none. Raises Overtaken."""
+        self.rows = await self._keep.write(self._swap)
+
+    def _swap(self, db: Connection) -> dict[str, int]:
+        for name, shadow in self._shadows.items():
+            view = shadow.view
+            if keeping.standing(db, view, lock=True).position > self.position:
+                raise Overtaken
+            view.table.drop(db)
+            db.execute(text(f'ALTER TABLE "{shadow.table.name}" RENAME TO "{name}"'))
+            keeping.moved(db, [view], self.position, self._fact, generation=shadow.generation)
+        return {name: db.execute(select(func.count()).select_from(shadow.view.table)).scalar_one()
+                for name, shadow in self._shadows.items()}  # fmt: skip
 
 
 def rows(db: Connection, view: View) -> tuple[int, list[dict[str, Any]]]:

@@ -14,6 +14,7 @@ import orjson
 from sqlalchemy import Column, MetaData, Table, Text
 
 from events import Fact, Told
+from events.subjects import name_of
 
 Document = dict[str, Any]
 ZERO = r"\u0000"
@@ -37,6 +38,11 @@ class View(Protocol):
     def evolve(self, document: Document, told: Told) -> Document: ...
 
     def columns(self, document: Document) -> Mapping[str, Any]: ...
+
+
+def by_name(told: Told) -> Sequence[str]:
+    """A document called after its stream: the `keys` of most views. Such a view can be folded in shares."""
+    return (name_of(told.stream),)
 
 
 def table_of(name: str, *columns: Column[Any], indexes: Sequence[tuple[str, ...]] = ()) -> Table:

@@ -34,7 +34,7 @@ async def ours(place: Path) -> float:
     """Facts a second."""
     clock = RealClock()
     store = BelledStore(SqliteStore(_log(), clock.now))
-    views = Views(store, f"sqlite:///{place}/views.db", clock=clock)
+    views = Views(store, f"sqlite:///{place}/views.db", clock=clock, log=f"sqlite:///{_log()}")
     started = time.perf_counter()
     done = await views.rebuild("queue")
     rate = POSTS * FACTS_EACH / (time.perf_counter() - started)
