@@ -84,6 +84,7 @@ class Broker:
         self._folder, self._port = folder.resolve(), port
         self._process: asyncio.subprocess.Process | None = None
         self._minding: asyncio.Task[None] | None = None
+        self._heard, self._shut = 0, ""
         self.monitor = ""
         self.restarts = 0
         self.trouble: str | None = None
@@ -169,9 +170,15 @@ class Broker:
     def _closed(self) -> str | None:
         """A stream that found no room for a write in a purge takes nothing more, and its monitor says *ok*: only its
         words tell (nats-server 2.15.1)."""
-        words = self._words.read_text(errors="replace") if self._words.exists() else ""
-        _, closed, why = words.partition(CLOSED)
-        return closed + why.partition("\n")[0] or None
+        if not self._shut and self._words.exists():
+            with self._words.open("rb") as words:
+                words.seek(self._heard)  # it talks for months: what was read once is not read again
+                for line in words:
+                    if line.endswith(b"\n"):
+                        self._heard += len(line)
+                        _, closed, why = line.decode(errors="replace").rstrip().partition(CLOSED)
+                        self._shut = self._shut or closed + why
+        return self._shut or None
 
     async def _launch(self) -> None:
         """Its folder may have been wiped meanwhile, so all of it is made anew."""
@@ -180,6 +187,7 @@ class Broker:
         ports.mkdir(parents=True)
         written = self._folder / "nats.conf"
         written.write_text(json.dumps(configuration(self._folder, self._port), indent=1))
+        self._heard, self._shut = 0, ""
         self._process = process = await spawn_child(binary(), "-c", written, log=self._words)
         try:
             if (record := record_of(process.pid)) is not None:

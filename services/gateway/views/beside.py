@@ -30,11 +30,9 @@ class FoldingStopped(StoreError):
     """A process that folded a share gave up, or was ended. Nothing has become of it, and it can be asked for again."""
 
 
-async def fold_beside(
-    log: str, views: Sequence[View], upto: int, take: Callable[[bytes], Awaitable[None]], processes: int | None = None
-) -> None:
+async def fold_beside(log: str, views: Sequence[View], upto: int, take: Callable[[bytes], Awaitable[None]]) -> None:
     """Everything up to a position; `take` is given the rows as they come, some of one view at a time, marshalled."""
-    shares_of = processes or min(os.cpu_count() or 1, PROCESSES_MAX)
+    shares_of = min(os.cpu_count() or 1, PROCESSES_MAX)
     if not any(view.keys is by_name for view in views):
         shares_of = min(shares_of, len(views))
     names = [view.table.name for view in views]
