@@ -93,7 +93,7 @@ class Trail:
     def stepped_over(self, day: date, opened: date, terms: Terms, earliest: datetime) -> None:
         """Days known to be full are not looked at again, but that they had no time left is said (S15, S18, S21)."""
         while day < opened:
-            if any(each.at >= earliest for each in terms.offered_on(day).offers):
+            if (offers := terms.offered_on(day).offers) and offers[-1].at >= earliest:
                 self.passed(day.isoformat(), _no_time_left(day, opened, terms))
                 return
             day += ONE_DAY
@@ -136,8 +136,8 @@ def _no_time_left(day: date, opened: date, terms: Terms) -> str:
 
 
 def _full(offered: OfferedDay, taken: Sequence[datetime], terms: Terms) -> bool:
-    """Whether none of a day's times can be had any more, by anybody."""
-    return all(refused(each.at, taken, terms.cap) for each in offered.offers)
+    """Whether none of a day's times can be had any more, by anybody: a day fills from its morning on."""
+    return all(refused(each.at, taken, terms.cap) for each in reversed(offered.offers))
 
 
 def _exactly(at: datetime, terms: Terms, *, now: datetime, reason: str) -> Planning:

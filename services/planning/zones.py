@@ -54,6 +54,7 @@ def shows_again(at: datetime, zone: ZoneInfo) -> bool:
     return local.fold == 0 and local.utcoffset() != local.replace(fold=1).utcoffset()
 
 
+@lru_cache(maxsize=4096)
 def date_at(at: datetime, zone: ZoneInfo) -> date:
     return shown(at, zone).date()
 

@@ -10,6 +10,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -39,14 +40,14 @@ class Unfit:
     account: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Letter:
     """A message that can be read: the approved post, and the id of the event that carried it."""
 
     id: str
     approved: PostApproved
 
-    @property
+    @cached_property
     def story(self) -> str:
         return f"{self.approved.account}.{self.approved.post}"
 
