@@ -23,6 +23,8 @@ PATIENCE_S = 5.0
 LOOK_EVERY_S = 0.01
 _PROC, _BOOT = Path("/proc"), Path("/proc/sys/kernel/random/boot_id")
 _SET_DEATH_SIGNAL = 1
+OURS = str(Path(__file__).resolve().parents[2])
+"""Where this very code lies: a child of ours runs no other."""
 _detached: list[subprocess.Popen[bytes]] = []
 """Kept, so that whoever has ended is reaped and nobody is warned about."""
 
@@ -118,14 +120,15 @@ async def spawn_child(*command: str | Path, log: Path) -> asyncio.subprocess.Pro
         )
 
 
-async def spawn_asked(asked: bytes, *command: str | Path) -> asyncio.subprocess.Process:
-    """A child that is asked one thing on stdin and answers on stdout, tied to us as any other; what else it has to say
-    stands among our own words, on stderr."""
+async def spawn_asked(module: str, asked: bytes) -> asyncio.subprocess.Process:
+    """A child that runs a module of ours, is asked one thing on stdin and answers on stdout, tied to us as any other;
+    what else it has to say stands among our own words, on stderr."""
     child = await asyncio.create_subprocess_exec(
-        *map(str, command),
+        *(sys.executable, "-P", "-m", module),  # -P: not what happens to lie in the working directory
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (OURS, os.environ.get("PYTHONPATH"))))},
         preexec_fn=_tied_to(os.getpid()),
     )
     assert child.stdin is not None  # noqa: S101 - it was asked for

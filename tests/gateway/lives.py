@@ -154,14 +154,14 @@ class Life:
         self._phase = "over"
 
 
-async def lives(teller: Teller, *, seed: int, posts: int) -> None:
+async def lives(teller: Teller, *, seed: int, posts: int, prefix: str = "post") -> None:
     """Two accounts, four connections, so many posts, and a parked message now and then."""
     dice = random.Random(seed)
     for account, zone in (("acme", "Europe/Berlin"), ("bistro", "Europe/Lisbon")):
         await teller.account(account, zone, name=account.title())
     for connection in CONNECTIONS:
         await teller.connect(connection)
-    waiting = [(f"post-{number:04}", dice.choice(CONNECTIONS)) for number in range(posts)]
+    waiting = [(f"{prefix}-{number:04}", dice.choice(CONNECTIONS)) for number in range(posts)]
     alive: list[Life] = []
     while alive or waiting:
         teller.wait(seconds=dice.randint(0, 600))

@@ -9,58 +9,76 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from services.chassis.processes import gone, spawn_asked
+from services.chassis.processes import spawn_asked
 from services.chassis.store import StoreError
 from services.gateway.views import shares
-from services.gateway.views.refolding import PAGE, Share
+from services.gateway.views.refolding import PAGE, ROWS_AT_ONCE
 from services.gateway.views.view import View, by_name
 
 PROCESSES_MAX: Final = 4
 """Each reads the whole log, of which it folds its share: more of them gain little and need their memory."""
 WORTH_IT: Final = 50 * PAGE
 """A process takes half a second to start, in which this one folds half as many facts itself."""
+SILENT_S: Final = 60.0
+"""It says with every page that it is at work; one that stands still is ended."""
 MODULE: Final = "services.gateway.views.shares"
 
 
 class FoldingStopped(StoreError):
-    """A process that folded a share gave up, or was ended. Nothing has become of it, and it can be asked for again."""
+    """A process that folded a share gave up, or was ended; nothing has become of it."""
+
+
+def cores() -> int:
+    """Those we may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 async def fold_beside(log: str, views: Sequence[View], upto: int, take: Callable[[bytes], Awaitable[None]]) -> None:
-    """Everything up to a position; `take` is given the rows as they come, some of one view at a time, marshalled."""
-    shares_of = min(os.cpu_count() or 1, PROCESSES_MAX)
+    """Everything up to a position; `take` is given the rows as they come, some of one view at a time, marshalled.
+
+    Raises FoldingStopped, an OSError where no process can be had, and whatever `take` raises.
+    """
+    of = min(cores(), PROCESSES_MAX)
     if not any(view.keys is by_name for view in views):
-        shares_of = min(shares_of, len(views))
-    names = [view.table.name for view in views]
+        of = min(of, len(views))
+    signs = [shares.sign(view) for view in views]
+    asked = [shares.Asked(log, signs, upto, PAGE, ROWS_AT_ONCE, number, of) for number in range(of)]
+    working = [asyncio.ensure_future(_one(each, take)) for each in asked]
     try:
-        async with asyncio.TaskGroup() as group:
-            for number in range(shares_of):
-                group.create_task(_one(shares.Asked(log, names, upto, *Share(number, shares_of)), take))
-    except BaseExceptionGroup as several:
-        raise several.exceptions[0] from None  # the first is what ended the others
+        # No task group: when one of its tasks fails, whoever waits for it counts as cancelled ever after.
+        await asyncio.wait(working, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for each in working:
+            each.cancel()
+        ended = await asyncio.gather(*working, return_exceptions=True)
+    for each in ended:
+        if isinstance(each, Exception):
+            raise each
 
 
 async def _one(asked: shares.Asked, take: Callable[[bytes], Awaitable[None]]) -> None:
-    child = await spawn_asked(json.dumps(asked._asdict()).encode() + b"\n", sys.executable, "-m", MODULE)
+    child = await spawn_asked(MODULE, json.dumps(asked._asdict()).encode() + b"\n")
     assert child.stdout is not None  # noqa: S101 - it was spawned so
+    done = False
     try:
-        while True:
-            kind, size = shares.HEAD.unpack(await child.stdout.readexactly(shares.HEAD.size))
-            body = await child.stdout.readexactly(size)
-            if kind == shares.DONE:
-                await child.wait()
-                return
+        while not done:
+            async with asyncio.timeout(SILENT_S):
+                kind, size = shares.HEAD.unpack(await child.stdout.readexactly(shares.HEAD.size))
+                body = await child.stdout.readexactly(size)
             if kind == shares.STOPPED:
-                raise FoldingStopped(f"the views could not be folded from the log: {body.decode()}")
-            await take(body)
+                raise FoldingStopped(f"the views could not be folded from the log: {body.decode(errors='replace')}")
+            if kind == shares.ROWS:
+                await take(body)
+            done = kind == shares.DONE
     except asyncio.IncompleteReadError:
-        raise FoldingStopped(
-            f"a process that folded the views was ended (by {await child.wait()}); rebuild them again"
-        ) from None
+        raise FoldingStopped("a process that folded the views was ended") from None
+    except TimeoutError:
+        raise FoldingStopped(f"a process that folded the views said nothing for {SILENT_S:.0f} s") from None
     finally:
-        await gone(child)
-        await child.stdout.read()  # what nobody wants any more; only then is its end of the pipe let go
+        if not done and child.returncode is None:
+            child.kill()  # it only reads, so there is nothing that it would have to finish
+        await child.stdout.read()  # its end of the pipe is only let go once nothing is left in it
+        await child.wait()

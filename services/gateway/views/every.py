@@ -18,8 +18,3 @@ from services.gateway.views import (
 from services.gateway.views.view import View
 
 VIEWS: Final[tuple[View, ...]] = (accounts, approvals, channels, house, learning, measured, parked, queue, timeline)
-
-
-def called(name: str) -> View:
-    """Raises KeyError."""
-    return {view.table.name: view for view in VIEWS}[name]

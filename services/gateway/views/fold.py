@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -217,18 +218,27 @@ class Views:
 
     async def _rebuild(self, views: Sequence[View]) -> Rebuild:
         """The last step alone holds live folding up, for as long as a few facts and one transaction take."""
-        rebuild = Rebuild(self._store, self._keep, views, self._log)
-        await rebuild.fill()
-        while True:
+        rebuild = Rebuild(self._store, self._keep, views, self._log, self._clock.now())
+        try:
+            await rebuild.fill()
+            while not await self._swapped(rebuild):
+                pass
+        except BaseException:
+            with suppress(StoreError):  # what could not be removed either is of no use to anybody, and goes later
+                await rebuild.given_up()
+            raise
+        return rebuild
+
+    async def _swapped(self, rebuild: Rebuild) -> bool:
+        await rebuild.follow()
+        async with self._turn:
             await rebuild.follow()
-            async with self._turn:
-                await rebuild.follow()
-                try:
-                    await rebuild.swap()
-                except Overtaken:
-                    continue
-                self._arrived({view.table.name: rebuild.position for view in views})
-                return rebuild
+            try:
+                await rebuild.swap()
+            except Overtaken:
+                return False
+            self._arrived(dict.fromkeys(rebuild.rows, rebuild.position))
+            return True
 
     async def hash(self, name: str) -> str:
         """The same for every way of folding the same log, on every database."""

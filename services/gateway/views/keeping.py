@@ -44,6 +44,8 @@ from services.gateway.views.upserts import Cells, Upsert, cells_of, compiled, in
 from services.gateway.views.view import Document, View, unpacked
 
 T = TypeVar("T")
+SHADOW = "shadow_"
+"""So the table begins that will be a view's when it is folded."""
 MANY = 500
 """So many keys are named in one query."""
 
@@ -189,6 +191,8 @@ def prepare(db: Connection, keep: Keep, views: Sequence[View]) -> None:
             text("SELECT pg_advisory_xact_lock(hashtext('distribution views'))")
         )  # two processes may start at once
     there = set(inspect(db).get_table_names())
+    for left in [] if keep.postgres else [name for name in there if name.startswith(SHADOW)]:
+        db.execute(text(f'DROP TABLE "{left}"'))  # nobody else has this file open: whoever made it is gone
     if STANDING.name not in there:
         STANDING.create(db)
     known = {row.view: row for row in db.execute(select(STANDING))}
@@ -199,7 +203,8 @@ def prepare(db: Connection, keep: Keep, views: Sequence[View]) -> None:
         if name in there:
             view.table.drop(db)
         generation = row.generation + 1 if row else 1
-        index(db, view, make(db, view, name), generation)
+        for index in indexes(view, make(db, view, name), f"{name}_{generation}"):
+            index.create(db)
         db.execute(STANDING.delete().where(STANDING.c.view == name))
         db.execute(STANDING.insert().values(view=name, position=0, fact="", shape=view.shape, generation=generation))
 
@@ -211,15 +216,10 @@ def make(db: Connection, view: View, name: str) -> Table:
     return table
 
 
-def index(db: Connection, view: View, table: Table, generation: int) -> None:
-    for one in indexes(view, table, generation):
-        one.create(db)
-
-
-def indexes(view: View, table: Table, generation: int) -> list[Index]:
-    """Every generation's indexes have names of their own."""
+def indexes(view: View, table: Table, stem: str) -> list[Index]:
+    """Their names are the database's, so no two tables have the same stem."""
     return [
-        Index(f"{view.table.name}_{generation}_{number}", *(table.c[column] for column in names))
+        Index(f"{stem}_{number}", *(table.c[column] for column in names))
         for number, names in enumerate(view.table.info["indexes"])
     ]
 
@@ -279,7 +279,7 @@ def fold_onto(db: Connection, keep: Keep, view: View, table: Table, page: Sequen
     if facts := heard(view, page):
         documents = load(db, table, concerned(view, facts))
         changed = fold(view, documents, facts)
-        put(db, keep, table, cells_of(view, ((key, documents[key]) for key in changed)))
+        put(db, keep, table, list(cells_of(view, ((key, documents[key]) for key in changed))))
 
 
 def put(db: Connection, keep: Keep, table: Table, rows: Sequence[Cells]) -> None:

@@ -9,27 +9,29 @@ from __future__ import annotations
 
 import hashlib
 import marshal
-import os
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
 import orjson
+import structlog
 from sqlalchemy import Connection, Table, func, inspect, select, text
 
 from events import Told
 from services.chassis.bells import BelledStore
 from services.gateway.views import beside, keeping
 from services.gateway.views.keeping import Keep
-from services.gateway.views.refolding import Refolded
-from services.gateway.views.upserts import Cells
+from services.gateway.views.refolding import ROWS_AT_ONCE, Part, Refolded
 from services.gateway.views.view import Document, View, row_of, unpacked
 
 PAGE: Final = 1000
-ROWS_AT_ONCE: Final = 2048
-"""So many rows of a shadow, or one of its indexes, are one transaction: between two, live folding has its turn."""
-SHADOW: Final = "shadow_"
+LEFT_OVER_S: Final = 3600
+"""No rebuild takes an hour: a shadow that is older was left by a process that is gone."""
+
+log = structlog.get_logger("views")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +47,28 @@ class Overtaken(Exception):
     """The serving view has folded further than the shadow: catch up and try again."""
 
 
-def begin_shadow(db: Connection, view: View) -> Shadow:
-    """An empty table beside the view; one left over from a rebuild that was cut off goes."""
-    stem = f"{SHADOW}{view.table.name}_"
-    for left in inspect(db).get_table_names():
-        if left.startswith(stem):
-            db.execute(text(f'DROP TABLE "{left}"'))
+def begin_shadow(db: Connection, view: View, now: datetime) -> Shadow:
+    """An empty table beside the view, of a name that no other process has; one that was left over goes."""
+    stem, second = f"{keeping.SHADOW}{view.table.name}_", int(now.timestamp())
+    for there in inspect(db).get_table_names():
+        began = there.removeprefix(stem).partition("_")[0]
+        if there.startswith(stem) and not (began.isdecimal() and second - int(began) < LEFT_OVER_S):
+            db.execute(text(f'DROP TABLE "{there}"'))
     generation = keeping.standing(db, view).generation + 1
-    return Shadow(view, keeping.make(db, view, f"{stem}{os.getpid()}"), generation)
+    return Shadow(view, keeping.make(db, view, f"{stem}{second}_{secrets.token_hex(4)}"), generation)
 
 
 class Rebuild:
     """Some views on their way to be anew: their shadows, and the position and the fact up to which these are folded.
 
-    `log` is the log's address, under which processes beside this one may read it; without, and where it would not be
-    worth their start, it is folded here.
+    `address` is the log's, under which processes beside this one may read it; without, and where it would not be worth
+    their start or they fail, it is folded here.
     """
 
-    def __init__(self, store: BelledStore, keep: Keep, views: Sequence[View], log: str | None) -> None:
-        self._store, self._keep, self._views, self._log = store, keep, views, log
+    def __init__(
+        self, store: BelledStore, keep: Keep, views: Sequence[View], address: str | None, now: datetime
+    ) -> None:
+        self._store, self._keep, self._views, self._address, self._now = store, keep, views, address, now
         self._shadows: dict[str, Shadow] = {}
         self.position, self._fact = 0, ""
         self.rows: dict[str, int] = {}
@@ -71,25 +76,34 @@ class Rebuild:
     async def fill(self) -> None:
         """The shadows as of now."""
         for view in self._views:
-            self._shadows[view.table.name] = await self._keep.write(partial(begin_shadow, view=view))
+            self._shadows[view.table.name] = await self._keep.write(partial(begin_shadow, view=view, now=self._now))
         upto = await self._store.position()
-        if self._log is not None and upto >= beside.WORTH_IT:
-            await beside.fold_beside(self._log, self._views, upto, self._take)
-        else:
+        if not await self._filled_beside(upto):
             refolded = Refolded(self._views)
             await refolded.read(self._store, upto)
             for part in refolded.parts(ROWS_AT_ONCE):
                 await self._keep.write(partial(self._put, part=part))
         for shadow in self._shadows.values():
-            for index in keeping.indexes(shadow.view, shadow.table, shadow.generation):
+            for index in keeping.indexes(shadow.view, shadow.table, shadow.table.name):
                 await self._keep.write(index.create)
         for last in await self._store.tail(upto - 1, 1) if upto else ():
             self.position, self._fact = last.position, last.id
 
-    async def _take(self, part: bytes) -> None:
-        await self._keep.write(lambda db: self._put(db, marshal.loads(part)))  # noqa: S302 - a process of ours said it
+    async def _filled_beside(self, upto: int) -> bool:
+        """False where it is to be done here; rows that have come so far are those that will come again."""
+        if self._address is None or upto < beside.WORTH_IT:
+            return False
+        try:
+            await beside.fold_beside(self._address, self._views, upto, self._take)
+        except (beside.FoldingStopped, OSError) as stopped:
+            log.warning("views are folded here, because no other process could", error=str(stopped))
+            return False
+        return True
 
-    def _put(self, db: Connection, part: tuple[str, list[Cells]]) -> None:
+    async def _take(self, part: bytes) -> None:
+        await self._keep.write(lambda db: self._put(db, _read(part)))
+
+    def _put(self, db: Connection, part: Part) -> None:
         name, rows = part
         keeping.put(db, self._keep, self._shadows[name].table, rows)
 
@@ -119,6 +133,21 @@ class Rebuild:
             keeping.moved(db, [view], self.position, self._fact, generation=shadow.generation)
         return {name: db.execute(select(func.count()).select_from(shadow.view.table)).scalar_one()
                 for name, shadow in self._shadows.items()}  # fmt: skip
+
+    async def given_up(self) -> None:
+        """Nothing is left of it."""
+        await self._keep.write(self._drop)
+
+    def _drop(self, db: Connection) -> None:
+        for shadow in self._shadows.values():
+            shadow.table.drop(db, checkfirst=True)
+
+
+def _read(part: bytes) -> Part:
+    try:
+        return marshal.loads(part)  # noqa: S302 - a process of ours said it
+    except (EOFError, TypeError, ValueError) as garbled:
+        raise beside.FoldingStopped(f"what a process said cannot be read: {garbled}") from garbled
 
 
 def rows(db: Connection, view: View) -> tuple[int, list[dict[str, Any]]]:

@@ -15,10 +15,16 @@ from events.subjects import name_of
 from services.chassis import codec
 from services.chassis.bells import BelledStore
 from services.gateway.views.folding import every_topic_but, fold, heard, heard_by_any
-from services.gateway.views.upserts import Cells, cells_of, in_parts
+from services.gateway.views.upserts import Cells, cells_of
 from services.gateway.views.view import Document, View, by_name
 
 PAGE: Final = 2000
+ROWS_AT_ONCE: Final = 2048
+"""So many rows of a shadow are one transaction: between two, live folding has its turn."""
+PART_MAX: Final = 4 * 2**20
+"""And no more of them than have so many characters in their documents."""
+Part = tuple[str, list[Cells]]
+"""A view's name, and some of its rows."""
 
 
 class Share(NamedTuple):
@@ -55,8 +61,11 @@ class Refolded:
         self.documents = {view.table.name: {} for view in self.views}
         self.unheard = every_topic_but(heard_by_any(self.views))
 
-    def take(self, page: Sequence[codec.Line], upto: int) -> None:
-        """Positions of PostgreSQL have gaps, so that a page may reach further than it was to."""
+    def take(self, page: Sequence[codec.Line], upto: int) -> bool:
+        """False at the end of the log. Positions of PostgreSQL have gaps, so that a page may reach further than it
+        was to."""
+        if not page:
+            return False
         ours = self.share.has
         lines = [
             line for line in page
@@ -70,14 +79,24 @@ class Refolded:
         for view in self._cut:
             fold(view, self.documents[view.table.name], heard(view, told))
         self.position = page[-1].position
+        return True
 
     async def read(self, store: BelledStore, upto: int) -> None:
         """To a position of the log; between two pages everybody else has a turn."""
-        while self.position < upto:
-            self.take(await store.lines(self.position, min(PAGE, upto - self.position), self.unheard), upto)
+        reading = True
+        while reading and self.position < upto:
+            page = await store.lines(self.position, min(PAGE, upto - self.position), self.unheard)
+            reading = self.take(page, upto)
 
-    def parts(self, size: int) -> Iterator[tuple[str, list[Cells]]]:
-        """The rows of each view, some at a time."""
+    def parts(self, rows_max: int) -> Iterator[Part]:
+        """The rows of each view, so many at a time, or fewer where they are long."""
         for view in self.views:
-            for some in in_parts(self.documents[view.table.name].items(), size):
-                yield str(view.table.name), cells_of(view, some)
+            name, rows, left = str(view.table.name), [], PART_MAX
+            for each in cells_of(view, self.documents[view.table.name].items()):
+                rows.append(each)
+                left -= len(each[-1])
+                if len(rows) >= rows_max or left <= 0:
+                    yield name, rows
+                    rows, left = [], PART_MAX
+            if rows:
+                yield name, rows

@@ -52,9 +52,10 @@ def compiled(table: Table, dialect: Dialect) -> Upsert:
     return Upsert(str(said), columns if said.positiontup is None else None, marks)
 
 
-def cells_of(view: View, documents: Iterable[tuple[str, Document]]) -> list[Cells]:
+def cells_of(view: View, documents: Iterable[tuple[str, Document]]) -> Iterator[Cells]:
+    """The document itself stands last."""
     in_order = itemgetter(*(column.name for column in view.table.c))
-    return [in_order(row_of(view, key, document)) for key, document in documents]
+    return (in_order(row_of(view, key, document)) for key, document in documents)
 
 
 def puts(upsert: Upsert, rows: Sequence[Cells]) -> list[Statement]:
