@@ -97,8 +97,10 @@ def run(service: Annotated[str, typer.Argument(help="scheduler, publisher, colle
 def migrate(output: Output = "text") -> None:
     """Make the tables, or bring them to this release. The first time, the first owner's API key is shown, once."""
     settings = _settings()
+    from services.chassis import telemetry
     from services.migrating import migrated
 
+    telemetry.start_logging(settings.log_level, service="migrate")
     key = _run(migrated(settings))
     say("the tables are as this release needs them")
     if output == "json":

@@ -27,7 +27,7 @@ from services.chassis.service import Chassis, Part, Service
 from services.chassis.settings import Settings
 from services.chassis.topology import Topology, replicas_for
 from services.chassis.vault import opened_vault
-from services.serving import connected, listening, serving
+from services.serving import connected, listening, page_on, serving
 from services.system import System, holder, hosts, new_id, outside_of
 
 
@@ -98,7 +98,7 @@ async def _gateway(
     from services.gateway.views.fold import Views
 
     listener = stack.enter_context(listening(settings.host, settings.port))
-    page = f"http://{settings.host}:{listener.getsockname()[1]}"
+    page = page_on(listener, settings.host)
     views = Views(system.chassis.store, settings.database, clock=system.chassis.clock, log=settings.database)
     stack.push_async_callback(views.close)
     around = Around(system.chassis, str(settings.nats_url), scattered=True)

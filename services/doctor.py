@@ -8,6 +8,7 @@ import sqlite3
 import sys
 import zoneinfo
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -15,10 +16,12 @@ import aiohttp
 
 from services.chassis import quarantine
 from services.chassis.opening import examine_store, path_of
-from services.chassis.rows import SUSPECT
+from services.chassis.rows import SUSPECT, VAULT, Put
 from services.chassis.settings import Settings
 from services.chassis.snapshot import house_value
-from services.chassis.store import StoreError
+from services.chassis.store import Append, StoreError
+from services.chassis.store_memory import MemoryStore
+from services.chassis.vault import KeyFileWrong, opened_vault
 from services.chassis.verifying import snapshot_of
 
 DISK_FREE_MIN = 512 * 1024 * 1024
@@ -40,7 +43,7 @@ async def examine(settings: Settings) -> list[Finding]:
         _python(),
         _zones(),
         _disk(settings.data_dir),
-        *_store(settings),
+        *await _store(settings),
         _broker(settings),
         _egress(settings),
         _channels(settings),
@@ -68,11 +71,11 @@ def _disk(data: Path) -> Finding:
     return Finding("good", f"{free // 2**30} GB free under {place}")
 
 
-def _store(settings: Settings) -> list[Finding]:
+async def _store(settings: Settings) -> list[Finding]:
     kind = "SQLite" if settings.embedded else "PostgreSQL"
     try:
         found = [Finding("good", f"{kind}: {line}") for line in examine_store(settings.database)]
-        return found + [Finding("note", line) for line in _quarantine(settings)]
+        return [*found, *(Finding("note", line) for line in _quarantine(settings)), *await _vault(settings)]
     except (StoreError, OSError) as error:
         return [Finding("bad", f"{kind}: {error}", "run `distribution migrate`")]
     except sqlite3.DatabaseError as damaged:
@@ -82,13 +85,39 @@ def _store(settings: Settings) -> list[Finding]:
 
 def _quarantine(settings: Settings) -> list[str]:
     """I27: what a restored house still has to look up, whether it runs or not."""
-    if settings.embedded and not path_of(settings.database).exists():
+    if _nothing_kept(settings):
         return []
     with snapshot_of(settings.database) as snapshot:
         body = house_value(snapshot, quarantine.NAME)
         left = sum(1 for _ in snapshot.rows(SUSPECT))
     said = quarantine.in_quarantine(left, quarantine.restored_in(body) if body else None)
     return [said] if said else []
+
+
+async def _vault(settings: Settings) -> list[Finding]:
+    """Whether a start would find the key: it is in no backup, so a restored house is easily without it (D20).
+
+    A start itself is asked, of a copy; where nothing is sealed, or the key is owned to be lost, it would make one.
+    """
+    if settings.vault_key_lost or _nothing_kept(settings):
+        return []
+    with snapshot_of(settings.database) as snapshot:
+        sealed = [Put(VAULT, dict(zip(VAULT.columns, row, strict=True))) for row in snapshot.rows(VAULT)]
+    if not sealed:
+        return []
+    copy = MemoryStore(lambda: datetime.now(UTC))
+    await copy.append(Append(rows=sealed))
+    try:
+        await opened_vault(copy, settings.vault_key_file or settings.data_dir / "vault.key")
+    except (KeyFileWrong, OSError) as wrong:
+        # Of services in processes of their own the scheduler needs none, and this may be its machine.
+        level = "bad" if settings.embedded else "note"
+        return [Finding(level, "what the vault keeps does not open, and no house starts without it", str(wrong))]
+    return [Finding("good", "the vault's key is the one that sealed what it keeps")]
+
+
+def _nothing_kept(settings: Settings) -> bool:
+    return settings.embedded and not path_of(settings.database).exists()
 
 
 def _broker(settings: Settings) -> Finding:

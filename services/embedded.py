@@ -41,9 +41,9 @@ from services.chassis.vault import opened_vault
 from services.demo.welcome import welcome
 from services.gateway.app import Gateway
 from services.gateway.views.fold import Views
-from services.sandboxed import Sandbox
+from services.sandboxed import GONE, Sandbox
 from services.scheduler.edge import Edge
-from services.serving import connected, listening, serving
+from services.serving import connected, listening, page_on, serving
 from services.system import SERVICES, System, holder, hosts, new_id, outside_of
 
 LEAVE_S = 1.0
@@ -74,6 +74,7 @@ class House:
         self._stack = contextlib.AsyncExitStack()
         self._running: dict[str, asyncio.Task[None]] = {}
         self.services: dict[str, Service] = {}
+        self._own: Sandbox | None = None
 
     async def __aenter__(self) -> House:
         async with self._stack:
@@ -92,12 +93,12 @@ class House:
         self._key_left = self._left_behind()
         self.note.unlink(missing_ok=True)  # one left by a killed house sends people where nobody is
         listener = enter.enter_context(listening(settings.host, settings.port))
-        self.page = f"http://{settings.host}:{listener.getsockname()[1]}"
+        self.page = page_on(listener, settings.host)
         broker = await enter.enter_async_context(self._broker())
         self.nats = broker
         client = await enter.enter_async_context(connected(broker))
         await Topology(client).apply()
-        self.sandbox = await enter.enter_async_context(self._sandbox())
+        self.sandbox = await self._channels()
         await self._tell_the_time()
         await self._wire()
         self._run_all()
@@ -136,19 +137,16 @@ class House:
         async with Broker(self.settings.data_dir / "nats", port=self.settings.nats_port) as broker:
             yield broker.url
 
-    @contextlib.asynccontextmanager
-    async def _sandbox(self) -> AsyncIterator[str | None]:
-        if self.settings.sandbox == "0":
-            yield None
-        elif self.settings.sandbox != "1":
-            yield self.settings.sandbox
-        else:
-            async with Sandbox(self.settings.data_dir / "sandbox") as sandbox:
-                yield sandbox.address
+    async def _channels(self) -> str | None:
+        """Where simulated channels answer: our own, which are kept alive for as long as we live, or somebody's."""
+        if self.settings.sandbox != "1":
+            return None if self.settings.sandbox == "0" else self.settings.sandbox
+        self._own = await self._stack.enter_async_context(Sandbox(self.settings.data_dir / "sandbox"))
+        return self._own.address
 
     async def _tell_the_time(self) -> None:
         """Simulated channels of our own live in our time: weather and the lives of tokens are counted in it."""
-        if self.settings.sandbox != "1":
+        if self._own is None:
             return
         speed = 0 if self._clock_given else self.settings.speed
         setting = {"now": self.clock.now().isoformat(), "speed": speed}
@@ -192,6 +190,8 @@ class House:
             around.watch(service)
         around.watch_views(self.views)
         around.watch_part(THE_FEED, self.relay)
+        if self._own:
+            around.watch_part(GONE, self._own)
         await self.gateway.prove_seals()
 
     def _public_url(self) -> str:
@@ -200,8 +200,9 @@ class House:
     def _run_all(self) -> None:
         for name in SERVICES:
             self._running[name] = asyncio.create_task(self.services[name].run(), name=name)
-        self._running["relay"] = asyncio.create_task(self.relay.run(), name="relay")
-        self._running["instruments"] = asyncio.create_task(self.instruments.run(), name="instruments")
+        parts = {"relay": self.relay, "instruments": self.instruments} | ({"sandbox": self._own} if self._own else {})
+        for name, part in parts.items():
+            self._running[name] = asyncio.create_task(part.run(), name=name)
 
     async def _end_all(self) -> None:
         await self.drain.left()
@@ -272,6 +273,7 @@ async def furnished(house: House) -> None:
 
 async def run_up(settings: Settings, *, said: Callable[[str], None]) -> None:
     """Until Ctrl-C or SIGTERM; then everything it started is ended."""
+    settings.only_loopback()
     telemetry.start_logging(settings.log_level)
     house = House(settings, furnish=furnished)
     for name in (signal.SIGTERM, signal.SIGINT):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
@@ -74,9 +75,20 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
-        except OSError as taken:
-            raise OSError(f"{host}:{port} cannot be listened on ({taken.strerror}): set DISTRIBUTION_PORT") from taken
+        except OSError as refused:
+            raise OSError(f"{host}:{port} cannot be listened on ({refused.strerror}): {_mend(refused)}") from refused
         yield listener
+
+
+def _mend(refused: OSError) -> str:
+    if refused.errno == errno.EADDRNOTAVAIL or isinstance(refused, socket.gaierror):
+        return "set DISTRIBUTION_HOST to an address of this machine"
+    return "set DISTRIBUTION_PORT"
+
+
+def page_on(listener: socket.socket, host: str) -> str:
+    """Where a browser finds it; an address of IPv6 stands in brackets, as its colons are no port's."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
 
 class Hurrying(H11Protocol):

@@ -1,4 +1,5 @@
-"""A connection that says nothing, or says it drop by drop, holds a place that others need (A24); answers go at once."""
+"""A connection that says nothing, or says it drop by drop, holds a place that others need (A24); answers go at once. An
+address that cannot be listened on is named with the setting that mends it."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from collections.abc import AsyncIterator
 import pytest
 import uvicorn
 
-from services.serving import Hurrying, Server, listening
+from services.serving import Hurrying, Server, listening, page_on
 
 AT_ONCE_S, ANY_S = 0.05, 20.0
 WHOLE = b"POST /read HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nok"
@@ -142,3 +143,24 @@ async def test_a_connection_is_used_again():
             writer.write(WHOLE[30:])
             assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200 OK")
         writer.close()
+
+
+@pytest.mark.parametrize("host", ["203.0.113.7", "no.such.host.invalid", "2001:db8::7"])
+def test_an_address_of_another_machine_is_named_with_the_setting_of_the_address(host):
+    with pytest.raises(OSError, match=f"{host}:0 cannot be listened on .*: set DISTRIBUTION_HOST"), listening(host, 0):
+        pass
+
+
+def test_a_port_that_somebody_has_is_named_with_the_setting_of_the_port():
+    with listening("127.0.0.1", 0) as taken:
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match="set DISTRIBUTION_PORT"), listening("127.0.0.1", port):
+            pass
+
+
+def test_the_colons_of_an_address_of_ipv6_are_not_taken_for_a_port():
+    with listening("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+        assert page_on(listener, "127.0.0.1") == f"http://127.0.0.1:{port}"
+        assert page_on(listener, "::1") == f"http://[::1]:{port}"

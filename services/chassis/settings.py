@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SERVICES = ("scheduler", "publisher", "collector", "gateway")
 """What `distribution run` starts, each in a process of its own."""
+_URL = re.compile(r"https?://[^/\s]")
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -43,7 +46,10 @@ class Settings(BaseSettings):
     clients_file: Path | None = Field(
         None, description="JSON {channel: {client_id, client_secret}}: our registrations at the real channels"
     )
-    public_url: str | None = Field(None, description="how browsers reach the page; part of every redirect address")
+    public_url: str | None = Field(
+        None,
+        description="how browsers reach the page, as in https://social.example.com; part of every redirect address",
+    )
 
     @field_validator("egress_allow", mode="before")
     @classmethod
@@ -67,18 +73,33 @@ class Settings(BaseSettings):
     @field_validator("traces_to")
     @classmethod
     def _collector(cls, value: str | None) -> str | None:
-        if value and not value.startswith(("http://", "https://")):
+        if value and not _URL.match(value):
             raise ValueError("write the address of a collector, as in http://127.0.0.1:4318")
+        return value.rstrip("/") if value else None
+
+    @field_validator("public_url")
+    @classmethod
+    def _page(cls, value: str | None) -> str | None:
+        if value and not _URL.match(value):
+            raise ValueError("write the address at which browsers reach the page, as in https://social.example.com")
         return value.rstrip("/") if value else None
 
     @field_validator("sandbox")
     @classmethod
     def _sandbox(cls, value: str) -> str:
-        if value not in ("0", "1") and not value.startswith(("http://", "https://")):
+        if value not in ("0", "1") and not _URL.match(value):
             raise ValueError(
                 "choose 1 (start one), 0 (real channels), or the address of one, as in http://127.0.0.1:9000"
             )
         return value.rstrip("/")
+
+    def only_loopback(self) -> None:
+        """A house in one process is for this machine alone; for others there is `run gateway`."""
+        if not _is_loopback(self.host):
+            raise SettingsWrong(
+                f"DISTRIBUTION_HOST: {self.host} would open the page to other machines, and a house in one process "
+                "listens on loopback only; set 127.0.0.1, or leave it out"
+            )
 
     @property
     def database(self) -> str:
@@ -87,6 +108,13 @@ class Settings(BaseSettings):
     @property
     def embedded(self) -> bool:
         return self.database.startswith("sqlite:")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def read_settings(**given: object) -> Settings:

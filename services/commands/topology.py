@@ -54,8 +54,11 @@ def apply(
 def _over(ask: Callable[[Topology], Awaitable[T]]) -> T:
     from nats.errors import Error as NatsError  # heavy, and only these two commands need it
 
+    from services.chassis import telemetry
     from services.chassis.topology import Topology, TopologyWrong, replicas_for
     from services.commands.producer import broker_at, nats_address
+
+    telemetry.start_logging(service="topology")  # what is not told where it goes stands on stdout, among the JSON
 
     async def asked() -> T:
         address = nats_address()

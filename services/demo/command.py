@@ -59,6 +59,7 @@ async def run_demo(week: Path, *, keep: bool, said: Said) -> bool:
 def _settings(keep: bool) -> Settings:
     """Everything of a demo lies in a folder of its own, so that no week is played into somebody's log."""
     chosen = read_settings()
+    chosen.only_loopback()
     free = {} if keep else {"port": 0, "nats_port": 0}
     return read_settings(data_dir=chosen.data_dir / "demo", sandbox="1", database_url=None, nats_url=None, speed=1,
                          vault_key_file=None, **free)  # fmt: skip

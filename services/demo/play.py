@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 from nats.aio.client import Client as Nats
@@ -121,9 +122,19 @@ async def connected(doors: Doors, account: str, channel: str) -> None:
     status, body = await doors.ask("POST", f"/v1/accounts/{account}/connections/{channel}/authorize")
     if status != 200:
         raise PlayFailed(f"{channel} of {account} gave no address to consent at: {status} {body}")
-    async with doors.session.get(body["authorize_url"], allow_redirects=True) as answer:
+    # Back at the door we know: where browsers come back to may lead past a proxy that is not there yet.
+    back = f"{doors.page}/oauth/{channel}/callback?{await _consented(doors, body['authorize_url'])}"
+    async with doors.session.get(back) as answer:
         if answer.status != 200:
             raise PlayFailed(f"{channel} of {account} could not be connected: {answer.status} {await answer.text()}")
+
+
+async def _consented(doors: Doors, page: str) -> str:
+    """What the channel sends whoever agrees back with."""
+    async with doors.session.get(page, allow_redirects=False) as answer:
+        if "Location" not in answer.headers:
+            raise PlayFailed(f"nobody can agree at {page}: {answer.status} {await answer.text()}")
+        return urlsplit(answer.headers["Location"]).query
 
 
 async def gather(doors: Doors, lines: Sequence[Line]) -> dict[str, Any]:

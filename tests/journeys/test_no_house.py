@@ -42,6 +42,8 @@ async def test_a_house_that_cannot_start_says_what_mends_it_and_leaves_nothing_r
                 (House(tmp_path / "away", nats_url="nats://127.0.0.1:9"), 1, "set DISTRIBUTION_NATS_URL"),
                 (House(tmp_path / "wrong", nats_url=other.url), 1, "run `distribution topology apply`"),
                 (House(tmp_path / "speed", speed=1000), 2, "DISTRIBUTION_SPEED"),
+                (House(tmp_path / "open", host="0.0.0.0"), 2, "DISTRIBUTION_HOST: 0.0.0.0 would open the page"),
+                (House(tmp_path / "named", public_url="foo"), 2, "DISTRIBUTION_PUBLIC_URL: write the address"),
             ]
             ended = await asyncio.gather(*(command("up", **house.settings) for house, _, _ in cases))
     for (house, code, mend), said in zip(cases, ended, strict=True):
@@ -99,6 +101,15 @@ async def test_a_place_that_cannot_be_written_is_named_with_the_setting_that_lea
         (("backup", tmp_path / "no" / "x"), kept, 1, f"{tmp_path / 'no' / 'x'} cannot be written (No such file or"),
         (("backup", tmp_path, "--force"), kept, 1, f"{tmp_path} is a folder: name a file in it"),
     ])  # fmt: skip
+
+
+async def test_a_demo_that_others_could_reach_is_refused_before_it_clears_the_one_before(tmp_path):
+    (tmp_path / "data" / "demo").mkdir(parents=True)
+    (tmp_path / "data" / "demo" / "log.db").touch()
+    for host in ("0.0.0.0", "::", "192.0.2.1", "dist.example.com"):
+        told = f"DISTRIBUTION_HOST: {host} would open the page to other machines"
+        await all_told([(("demo",), {"data_dir": tmp_path / "data", "host": host}, 2, told)])
+    assert (tmp_path / "data" / "demo" / "log.db").exists()
 
 
 async def test_simulated_channels_that_do_not_answer_are_named_with_their_setting(tmp_path):
