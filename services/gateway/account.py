@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from events import AccountChanged, AccountDocument, ConnectionDropped, ConnectionListed, Fact
+from events.channels import CHANNELS
 from events.gateway import Caps, Channel
 from events.twice import twice
 from services.gateway.principal import Principal
@@ -101,23 +102,31 @@ def fresh(version: int, expected: str | None) -> None:
         raise Problem("stale", f"It is at version {version} now; read it again before you change it.")
 
 
-def document_of(account: str, body: Mapping[str, Any]) -> AccountDocument:
-    """A whole document from outside. Its id is the address's; one in the body has to agree."""
+def document_of(account: str, body: Mapping[str, Any], *, new: bool = False) -> AccountDocument:
+    """A whole document from outside. Its id is the address's; one in the body has to agree.
+
+    Whoever was called like a channel before that was refused keeps the name, for an account is not renamed.
+    """
     try:
         typed = Typed.model_validate({"id": account, **body})
     except ValidationError as error:
         raise invalid(error.errors(include_url=False, include_context=False), drop=0) from None
     document = AccountDocument.model_validate(typed.model_dump())
-    if wrong := list(_wrong(account, document)):
+    if wrong := [*(_wrong_name(document.id) if new else ()), *_wrong(account, document)]:
         raise refusing(wrong)
     return document
+
+
+def _wrong_name(name: str) -> Iterator[Wrong]:
+    """One word means one thing where publishing is paused."""
+    if name == EVERYTHING or name in CHANNELS:
+        what = "the whole house" if name == EVERYTHING else "a channel"
+        yield Wrong("id", f"{name} means {what} where publishing is paused; choose another name")
 
 
 def _wrong(account: str, document: AccountDocument) -> Iterator[Wrong]:
     if document.id != account:
         yield Wrong("id", f"is {document.id}, but the address says {account}; leave it out")
-    if document.id == EVERYTHING:
-        yield Wrong("id", f"{EVERYTHING} means the whole house where publishing is paused; choose another name")
     if document.zone not in zone_names():
         yield Wrong("zone", f"{document.zone} is not an IANA zone; write it as in Europe/Berlin")
     yield from _wrong_times(document)

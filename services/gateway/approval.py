@@ -27,7 +27,7 @@ from events import (
     PostScheduled,
     PostTakenIn,
 )
-from services.gateway.principal import Action, Principal
+from services.gateway.principal import Action, Principal, who_may
 from services.gateway.problems import Problem, not_found
 
 
@@ -125,8 +125,7 @@ def authorized(gate: Gate, by: Principal, account: str, action: Action) -> None:
     if not by.sees(account):
         raise not_found()
     if not by.may(action):
-        whom = "an owner or a reviewer" if action == "review" else "an owner, an operator or a reviewer"
-        raise Problem("forbidden", f"The role {by.role} may not do this; ask {whom}.")
+        raise Problem("forbidden", f"The role {by.role} may not do this; ask {who_may(action)}.")
     if not gate.content_hash:
         raise not_found()
 

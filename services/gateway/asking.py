@@ -33,12 +33,18 @@ from services.gateway.problems import Problem
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who asks, under which key, what exactly (`fingerprint`), and which version was relied on (`If-Match`)."""
+    """Who asks, under which key, what exactly (`fingerprint`), and which version was relied on (`If-Match`): it is
+    `expected`, or one of the `others`."""
 
     by: Principal
     key: str
     fingerprint: str
     expected: str | None = None
+    others: tuple[str, ...] = ()
+
+    def relies_on(self, version: str) -> str | None:
+        """The one version to hold this request to, while it stands at this one; None if any will do."""
+        return version if version in self.others else self.expected
 
     @property
     def stream(self) -> str:

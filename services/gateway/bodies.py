@@ -18,17 +18,20 @@ from fastapi import Depends, Header, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from events.twice import twice
 from services.gateway.asking import Asked, Done
 from services.gateway.desk import Asker, Desk
-from services.gateway.problems import NO_SUCH, Problem, Wrong, refusing, unauthenticated
+from services.gateway.problems import NO_SUCH, Problem, Wrong, invalid, refusing, unauthenticated
 
 DEPTH_MAX = 32
 TOO_DEEP = f"is nested deeper than {DEPTH_MAX} levels"
+EMPTY_TAG = "is empty; write the ETag that you read, or * for whatever version is there, or leave it out"
 NAME_MAX = 64
 DIGITS_MAX = 20
+SAFE = {"GET", "HEAD", "OPTIONS"}
+"""They change nothing, and nobody looks at a body of theirs."""
 JSON = re.compile(r"application/([^/]+\+)?json")
 
 
@@ -38,10 +41,16 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Nothing(Body):
+    """What a change takes that needs no more than its address: no body, or an empty object."""
+
+
 def read_json(raw: bytes) -> Any:
     """Says no, with what is wrong and where, to whatever could not be kept and read back the same."""
     try:
         value = json.loads(text_of(raw), object_pairs_hook=_once_each, parse_constant=_no_number, parse_int=_whole)
+        if _deeper(value, DEPTH_MAX):
+            raise _unread(TOO_DEEP)
         orjson.dumps(value)
     except json.JSONDecodeError as wrong:
         what = wrong.msg.removesuffix(" at").removesuffix(" starting")
@@ -50,8 +59,6 @@ def read_json(raw: bytes) -> Any:
         raise _unread(TOO_DEEP) from None
     except (ValueError, TypeError) as wrong:
         raise _unread(str(wrong)) from None
-    if _deeper(value, DEPTH_MAX):
-        raise _unread(TOO_DEEP)
     return value
 
 
@@ -111,6 +118,15 @@ class StrictRequest(Request):
             self._strict = read_json(await self.body())
         return self._strict
 
+    async def empty(self) -> None:
+        """A word that nobody would heed is refused, as everywhere (A20)."""
+        await self.readable()
+        if await self.body() and (said := await self.json()) is not None:
+            try:
+                Nothing.model_validate(said)
+            except ValidationError as wrong:
+                raise invalid(wrong.errors(include_url=False, include_context=False), drop=0) from None
+
     async def readable(self) -> None:
         """A form or plain text is what another site can send without asking (A8)."""
         if not await self.body():
@@ -132,6 +148,8 @@ class Door(APIRoute):
                 once_and_known(request, names)
                 if self.body_field:
                     await strict.readable()
+                elif request.method not in SAFE:
+                    await strict.empty()
             except Problem:
                 desk: Desk = request.app.state.desk
                 if await desk.keys.principal_of(request) is None:
@@ -172,18 +190,22 @@ async def asked_of(
     desk: Desk = request.app.state.desk
     said = "\n".join((request.method, request.url.path, request.url.query, if_match or ""))
     fingerprint = hashlib.sha256(said.encode() + b"\n" + await request.body()).hexdigest()
-    return Asked(by, idempotency_key or desk.new_id(), fingerprint, tag(if_match))
+    named = versions(if_match)
+    return Asked(by, idempotency_key or desk.new_id(), fingerprint, named[0] if named else None, named[1:])
 
 
 Ask = Annotated[Asked, Depends(asked_of)]
 """A route's argument of this type is one request for a change, by somebody we know."""
 
 
-def tag(if_match: str | None) -> str | None:
-    """The version inside an `If-Match`; `*` asks for any."""
+def versions(if_match: str | None) -> tuple[str, ...]:
+    """The versions inside an `If-Match`, of which any will do (RFC 9110); none for `*`, which takes what is there."""
     if if_match is None or if_match.strip() == "*":
-        return None
-    return if_match.strip().removeprefix("W/").strip('"')
+        return ()
+    tags = [each.strip().removeprefix("W/").strip('"') for each in if_match.split(",")]
+    if not any(tags):
+        raise refusing([Wrong("If-Match", EMPTY_TAG)])
+    return tuple(each for each in tags if each)
 
 
 def answered(done: Done) -> JSONResponse:

@@ -24,7 +24,7 @@ from services.chassis.vault import Vault
 from services.gateway.asking import Asking
 from services.gateway.grants import Grants
 from services.gateway.keys import Keys
-from services.gateway.principal import Action, Principal
+from services.gateway.principal import Action, Principal, who_may
 from services.gateway.problems import Problem, not_found, unauthenticated
 from services.gateway.views.fold import Views
 
@@ -97,7 +97,7 @@ def allow(asker: Principal, action: Action, *, account: str | None = None) -> No
     if account is not None and not asker.sees(account):
         raise not_found()
     if not asker.may(action):
-        raise Problem("forbidden", f"The role {asker.role} may not do this; ask an owner or an operator.")
+        raise Problem("forbidden", f"The role {asker.role} may not do this; ask {who_may(action)}.")
 
 
 def allow_house(asker: Principal, action: Action) -> None:

@@ -6,7 +6,7 @@ may do with it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 import orjson
@@ -15,16 +15,19 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.chassis.sparing import StoreFull
 from services.chassis.store import StoreError
+from services.gateway.bodies import SAFE
 from services.gateway.problems import MEDIA_TYPE, Problem, Wrong, invalid, not_found, refusing, unauthenticated
 
 BODY_BYTES_MAX = 1_000_000
-SAFE = {"GET", "HEAD", "OPTIONS"}
 MORE_THAN_TOLD = ("/login", "/oauth/", "/v1/events")
 """A GET of these uses up what is good once, or never ends."""
+METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE")
 CSP = "; ".join(
     ["default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'",
      "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"]
@@ -39,9 +42,9 @@ HEADERS = (
 log = structlog.get_logger("gateway")
 
 
-def answer(problem: Problem) -> Response:
-    headers = {"www-authenticate": "Bearer"} if problem.code == "unauthenticated" else {}
-    return Response(orjson.dumps(problem.body()), problem.status, headers, MEDIA_TYPE)
+def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    more = {"www-authenticate": "Bearer"} if problem.code == "unauthenticated" else {}
+    return Response(orjson.dumps(problem.body()), problem.status, {**more, **(headers or {})}, MEDIA_TYPE)
 
 
 class Guards:
@@ -134,6 +137,19 @@ def without_body(send: Send) -> Send:
     return sending
 
 
+def allowed(request: Request) -> dict[str, str]:
+    """What is offered at this address, whichever route offers it: each of them knows only its own (RFC 9110)."""
+    routes, scope = request.app.routes, request.scope
+    offered = [
+        method
+        for method in METHODS
+        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
+    if "GET" in offered and as_get(scope) is not scope:
+        offered.append("HEAD")
+    return {"allow": ", ".join(offered)}
+
+
 def install(app: FastAPI) -> None:
     """Every way a request can go wrong ends in a problem."""
 
@@ -153,11 +169,17 @@ def install(app: FastAPI) -> None:
             case 404:
                 return answer(not_found())
             case 405:
-                return answer(Problem("method_not_allowed", f"{request.method} is not offered here."))
+                return answer(Problem("method_not_allowed", f"{request.method} is not offered here."), allowed(request))
             case 413:
                 return answer(over())
             case _:
                 return answer(Problem("invalid", str(wrong.detail)))
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(request: Request, left: ClientDisconnect) -> Response:
+        """Whoever leaves in the middle of a body has broken nothing, and hears no answer."""
+        log.debug("a client left before its body had come", path=request.url.path)
+        return answer(Problem("invalid", "body: ended before all of it had come"))
 
     @app.exception_handler(StoreError)
     async def not_now(request: Request, broken: StoreError) -> Response:

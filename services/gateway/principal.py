@@ -18,6 +18,14 @@ MAY: dict[Role, frozenset[Action]] = {
 *operate*: parked messages, views, replays, kill switch, clock."""
 
 
+def who_may(action: Action) -> str:
+    """Whom to ask for it, as in *an owner or a reviewer*."""
+    *others, last = [
+        f"{'an' if role[0] in 'aeiou' else 'a'} {role}" for role, actions in MAY.items() if action in actions
+    ]
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """`name` is what facts carry as their actor, such as `key:3f9a0c1b`; `accounts` None means all of them.

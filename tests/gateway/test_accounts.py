@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from events import AccountChanged
+import pytest
+
+from events import AccountChanged, AccountDocument
+from events.channels import CHANNELS
 from events.subjects import account_stream
 from tests.gateway.house import BERLIN
 
@@ -88,10 +91,24 @@ async def test_the_bounds_themselves_are_taken(house):
         assert answer.status_code == 200, (choices, answer.text)
 
 
-async def test_no_account_is_called_like_the_whole_house(house):
+@pytest.mark.parametrize("name", ["all", *CHANNELS])
+async def test_no_account_is_called_like_something_else_that_can_be_paused(house, name):
     by = await house.caller()
-    answer = await by.ask("PUT", "/v1/accounts/all", BERLIN)
+    answer = await by.ask("PUT", f"/v1/accounts/{name}", BERLIN)
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "id")
+    what = "the whole house" if name == "all" else "a channel"
+    said = f"{name} means {what} where publishing is paused; choose another name"
+    assert answer.json()["errors"][0]["detail"] == said
+    assert await house.facts(account_stream(name)) == []
+
+
+async def test_whoever_was_called_like_a_channel_before_is_still_changed(house):
+    by = await house.caller()
+    document = AccountDocument.model_validate({**BERLIN, "id": "x"})
+    await house.say(account_stream("x"), AccountChanged(document=document))
+    for method, choices in (("PATCH", {"name": "Ten"}), ("PUT", {**BERLIN, "name": "Eleven"})):
+        answer = await by.ask(method, "/v1/accounts/x", choices)
+        assert (answer.status_code, answer.json()["name"]) == (200, choices["name"])
 
 
 async def test_a_document_read_before_somebody_changed_it_is_not_put_over(house, owner):

@@ -230,3 +230,11 @@ async def test_a_retry_is_asked_as_one(house, owner):
     assert (await owner.ask("POST", f"/v1/posts/{STORY}/retry", version="1.0")).status_code == 200
     told = await asked(house)
     assert told.fact == RetryAsked(post=STORY, body_hash=told.fact.body_hash, expected="1.0")
+
+
+@pytest.mark.parametrize(("tags", "held_to"), [('"0.9", "1.0"', "1.0"), ('"1.0", "2.0"', "1.0"), ('"8", "9"', "8")])
+async def test_of_several_versions_the_one_that_is_there_is_relied_on(house, owner, tags, held_to):
+    await house.post()
+    house.answers = answering(PostCancelled())
+    assert (await owner.ask("POST", f"/v1/posts/{STORY}/cancel", **{"if-match": tags})).status_code == 200
+    assert (await asked(house)).fact.expected == held_to

@@ -69,22 +69,24 @@ async def test_fifty_are_one_append_and_fifty_outcomes(house, owner, posts):
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "field"),
     [
-        cancelling("acme.a", "acme.a"),
-        cancelling(),
-        cancelling("acme.a", shift="PT1H"),
-        cancelling("acme.a", not_before="2026-11-25T09:00:00Z"),
-        {"action": "reschedule", "posts": [{"id": "acme.a"}]},
-        {"action": "reschedule", "posts": [{"id": "acme.a"}], "shift": "PT1H", "not_before": "2026-11-25T09:00:00Z"},
-        {"action": "publish", "posts": [{"id": "acme.a"}]},
-        {"action": "cancel", "posts": [{"id": "acme.a", "status": "x"}]},
+        (cancelling("acme.a", "acme.a"), "posts"),
+        (cancelling(), "posts"),
+        (cancelling("acme.a", shift="PT1H"), "shift"),
+        (cancelling("acme.a", shift="PT0S"), "shift"),
+        (cancelling("acme.a", not_before="2026-11-25T09:00:00Z"), "not_before"),
+        ({"action": "reschedule", "posts": [{"id": "acme.a"}]}, "not_before"),
+        ({"action": "reschedule", "posts": [{"id": "acme.a"}], "shift": "PT1H", "not_before": "2026-11-25T09:00:00Z"},
+         "not_before"),
+        ({"action": "publish", "posts": [{"id": "acme.a"}]}, "action"),
+        ({"action": "cancel", "posts": [{"id": "acme.a", "status": "x"}]}, "posts.0.status"),
     ],
-)
-async def test_a_bulk_that_says_two_things_or_none_is_refused_whole(house, owner, posts, body):
+)  # fmt: skip
+async def test_a_bulk_that_says_two_things_or_none_is_refused_whole(house, owner, posts, body, field):
     answer = await owner.ask("POST", "/v1/posts/bulk", body)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
-    assert answer.json()["errors"]
+    assert [each["field"] for each in answer.json()["errors"]] == [field]
     assert await asks(house, CancelAsked) == []
 
 

@@ -8,8 +8,8 @@ from importlib import import_module
 
 import pytest
 
-from events import KeyIssued, KeyRevoked
-from events.subjects import key_stream
+from events import AccountChanged, AccountDocument, KeyIssued, KeyRevoked
+from events.subjects import account_stream, key_stream
 from services.chassis.store import StoreError
 from services.chassis.telemetry import redacted
 from services.gateway.desk import Hooks
@@ -106,8 +106,9 @@ async def test_what_concerns_the_whole_house_takes_a_key_for_all_of_it(house, ow
 
 
 async def test_an_account_called_like_a_channel_cannot_stop_that_channel_for_everybody(house):
-    by = await house.caller("owner")
-    await house.account(by, "x")
+    """None is called so any more; one of old may be."""
+    document = AccountDocument.model_validate({"id": "x", "zone": "UTC"})
+    await house.say(account_stream("x"), AccountChanged(document=document))
     some = await house.caller("owner", ["x"])
     assert (await some.ask("POST", "/v1/house/pause", {"scope": "x"})).status_code == 403
 
@@ -385,6 +386,33 @@ async def test_a_wrong_address_or_method_is_a_problem_like_any_other(house):
     assert (nowhere.status_code, nowhere.json()["code"]) == (404, "not_found")
     assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
     assert nowhere.headers["content-type"] == "application/problem+json"
+
+
+async def test_whoever_comes_by_the_wrong_method_is_told_the_right_ones(house):
+    """RFC 9110: also where one address has a route for each."""
+    for method, path, offered in (
+        ("POST", "/v1/accounts/acme", "GET, PUT, PATCH, HEAD"),
+        ("DELETE", "/v1/posts/acme.spring", "GET, PATCH, HEAD"),
+        ("GET", "/v1/posts/acme.spring/retry", "POST"),
+        ("POST", "/v1/events", "GET"),
+        ("PUT", "/livez", "GET, HEAD"),
+    ):
+        answer = await house.http.request(method, path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, offered), path
+
+
+@pytest.mark.parametrize(
+    ("role", "method", "path", "whom"),
+    [
+        ("operator", "GET", "/v1/keys", "an owner"),
+        ("viewer", "GET", "/v1/keys", "an owner"),
+        ("viewer", "POST", "/v1/posts/acme.spring/retry", "an owner or an operator"),
+        ("operator", "POST", "/v1/posts/acme.spring/approve", "an owner or a reviewer"),
+    ],
+)
+async def test_whoever_may_not_is_sent_to_somebody_who_may(furnished, role, method, path, whom):
+    answer = await (await furnished.caller(role)).ask(method, path)
+    assert (answer.status_code, answer.json()["detail"]) == (403, f"The role {role} may not do this; ask {whom}.")
 
 
 # Health.

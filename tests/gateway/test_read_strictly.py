@@ -108,6 +108,42 @@ async def test_a_mended_message_is_text_or_an_object_and_named_once(house, owner
         assert named(answer) == [("body", "has to be text, or an object in braces")]
 
 
+NEEDS_NO_BODY = ("/v1/posts/acme.spring/retry", "/v1/connections/acme.linkedin/check", "/v1/views/queue/rebuild",
+                 "/v1/house/clock/accept", f"/v1/bulks/{'0' * 32}/undo")  # fmt: skip
+
+
+@pytest.mark.parametrize("path", NEEDS_NO_BODY)
+async def test_a_change_that_needs_no_body_takes_no_word_in_one(house, owner, path):
+    await house.post()
+    before = await house.store.position()
+    for raw, field, said in (
+        (b"not json", "body", "is not JSON: at character 1, expecting value"),
+        (b'{"force": true}', "force", "there is no such field; leave it out"),
+        (b"[]", "body", "has to be an object, in braces"),
+    ):
+        assert named(await sent(owner, "POST", path, raw)) == [(field, said)]
+    assert (await sent(owner, "POST", path, b"force=1", "application/x-www-form-urlencoded")).status_code == 415
+    assert (await sent(Caller(house.http, "dk_no"), "POST", path, b"not json")).status_code == 401
+    assert await house.store.position() == before
+
+
+async def test_neither_does_what_is_ended(owner):
+    for path in ("/v1/keys/aaaaaaaa", "/v1/connections/acme.linkedin"):
+        said = ("force", "there is no such field; leave it out")
+        assert named(await sent(owner, "DELETE", path, b'{"force": true}')) == [said]
+
+
+async def test_an_empty_object_is_as_good_as_no_body(owner):
+    for raw in (b"", b"{}", b" { } "):
+        assert (await sent(owner, "POST", "/v1/views/queue/rebuild", raw)).status_code == 200, raw
+
+
+@pytest.mark.parametrize("levels", [33, 40, 253, 300, 500, 5000])
+async def test_however_deep_a_body_is_nested_it_is_told_the_same(owner, levels):
+    raw = b'{"name": ' + b"[" * levels + b"]" * levels + b"}"
+    assert named(await sent(owner, "PATCH", ACCOUNT, raw)) == [("body", "is nested deeper than 32 levels")]
+
+
 # What it says.
 
 
@@ -179,3 +215,24 @@ async def test_a_star_asks_for_whatever_version_is_there(house, owner):
     for name in ("first", "second"):
         answer = await owner.ask("PATCH", ACCOUNT, {"name": name}, **{"if-match": "*"})
         assert (answer.status_code, answer.json()["name"]) == (200, name)
+
+
+async def test_of_several_versions_any_will_do(house, owner):
+    """RFC 9110: whoever holds several copies names them all."""
+    for number, tags in enumerate(('"7", "1"', 'W/"2" , "9"', '"3"'), start=1):
+        answer = await owner.ask("PATCH", ACCOUNT, {"name": tags}, **{"if-match": tags})
+        assert (answer.status_code, answer.headers["etag"]) == (200, f'"{number + 1}"'), tags
+    answer = await owner.ask("PATCH", ACCOUNT, {"name": "N"}, **{"if-match": '"1", "2", "3"'})
+    assert (answer.status_code, answer.json()["code"]) == (412, "stale")
+
+
+@pytest.mark.parametrize("tags", ["", " ", '""', 'W/""', ",", '"", ""'])
+async def test_a_version_that_is_empty_is_refused_and_not_taken_for_none(house, owner, tags):
+    before = await house.store.position()
+    answer = await owner.ask("PATCH", ACCOUNT, {"name": "N"}, **{"if-match": tags})
+    (wrong,) = named(answer)
+    assert wrong[0] == "If-Match"
+    assert wrong[1].startswith("is empty; write the ETag that you read")
+    bulk = {"action": "cancel", "posts": [{"id": "acme.spring", "version": ""}]}
+    assert [field for field, _ in named(await owner.ask("POST", "/v1/posts/bulk", bulk))] == ["posts.0.version"]
+    assert await house.store.position() == before

@@ -85,6 +85,29 @@ async def test_it_resumes_after_the_position_that_was_seen_last(server):
         assert [fact["id_line"] for fact in await it.facts(3)] == [fact["id_line"] for fact in first[10:13]]
 
 
+@pytest.mark.parametrize("query", ["", "?live=1"])
+async def test_whoever_remembers_a_later_place_than_there_is_begins_anew_and_is_told_so(server, query):
+    """I26: it was seen in another log, or before this one was restored to an earlier day."""
+    owner, head = await server.caller("owner"), await server.store.position()
+    async with feed(server, owner, query, **{"Last-Event-ID": str(head + 1000)}) as it:
+        await it.event()
+        reset = await it.event()
+        assert (reset["event"], int(reset["id"]), json.loads(reset["data"])) == ("reset", head, {"position": head})
+        told = await server.teller.of_post("post", "acme.fresh-idea", PostCancelled())
+        after = await it.event()
+    assert after["event"] == "fact"
+    assert told.position in (int(after.get("id", 0)), json.loads(after["data"]))
+
+
+async def test_whoever_has_seen_everything_there_is_goes_on_without_a_word(server):
+    owner, head = await server.caller("owner"), await server.store.position()
+    async with feed(server, owner, **{"Last-Event-ID": str(head)}) as it:
+        await it.event()
+        told = await server.teller.of_post("post", "acme.fresh-idea", PostCancelled())
+        after = await it.event()
+    assert (after["event"], int(after["id"])) == ("fact", told.position)
+
+
 async def test_only_the_keys_own_accounts_are_told(server):
     bistro = await server.caller("viewer", accounts=["bistro"])
     own = [told.position for told in await server.store.tail(0, 1000) if told.account == "bistro"]

@@ -63,7 +63,7 @@ def accounts(desk: Desk) -> APIRouter:
         async def decide() -> Decided:
             state, version = await desk.store.fold(account_stream(id), account)
             account.authorized(asked.by, id)
-            document = account.document_of(id, given)
+            document = account.document_of(id, given, new=state.document is None)
             return await _changed(desk, asked, state, version, document, choices.keep)
 
         return answered(await desk.asking.change(asked, decide))
@@ -105,7 +105,7 @@ async def _changed(
     """A change of zone is answered with what the scheduler moves now, as its own planner foresees it."""
     id = document.id
     facts = account.change(state, by=asked.by, account=id, document=document, version=version,
-                           expected=asked.expected, keep=keep)  # fmt: skip
+                           expected=asked.relies_on(str(version)), keep=keep)  # fmt: skip
     about = About(story="", actor=asked.by.name, happened_at=desk.now(), account=id)
     says = [Say(account_stream(id), version, draft(tuple(facts), about, asked.ids()))] if facts else []
     done = _shown(document, version + len(facts))

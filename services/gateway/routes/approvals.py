@@ -88,9 +88,10 @@ async def approved(desk: Desk, asked: Asked, id: str, sight: Sight) -> JSONRespo
     def decide(case: Case) -> Sequence[Fact]:
         nonlocal seen
         # Whoever names nothing means what stands there as the request comes in, not what it may be edited to meanwhile.
-        seen = seen or case.hash_at(asked.expected)
+        expected = asked.relies_on(case.version)
+        seen = seen or case.hash_at(expected)
         return approval.approve(case.gate, by=asked.by, account=account_of(id), seen=seen, version=case.version,
-                                expected=asked.expected)  # fmt: skip
+                                expected=expected)  # fmt: skip
 
     await said(desk, asked, id, decide)
     return await as_shown(desk, id, await desk.store.position())
@@ -99,14 +100,14 @@ async def approved(desk: Desk, asked: Asked, id: str, sight: Sight) -> JSONRespo
 async def rejected(desk: Desk, asked: Asked, id: str, why: Refusal) -> JSONResponse:
     await said(desk, asked, id, lambda case: approval.refuse(
         case.gate, by=asked.by, account=account_of(id), comment=why.comment, version=case.version,
-        expected=asked.expected))  # fmt: skip
+        expected=asked.relies_on(case.version)))  # fmt: skip
     return await as_shown(desk, id, await desk.store.position())
 
 
 async def commented(desk: Desk, asked: Asked, id: str, words: Comment) -> JSONResponse:
     await said(desk, asked, id, lambda case: approval.comment(
         case.gate, by=asked.by, account=account_of(id), text=words.text, version=case.version,
-        expected=asked.expected))  # fmt: skip
+        expected=asked.relies_on(case.version)))  # fmt: skip
     (case,) = await approving.cases(desk, [id])
     return JSONResponse({"id": id, "comments": case.thread})
 

@@ -85,8 +85,8 @@ async def edited(desk: Desk, asked: Asked, id: str, change: Edit) -> JSONRespons
     told = await visible(desk, asked, id)
     named, content = named_in(change), content_of(told)
     whole = content.model_copy(update=named)
-    version = f"{len(told)}.{len(await desk.store.read(delivery_stream(id)))}"
-    if whole == content and asked.expected in (None, version):
+    version = await version_of(desk, id, told)
+    if whole == content and asked.relies_on(version) in (None, version):
         # Nobody has to decide about what it says already.
         return await as_shown(desk, id, await desk.store.position())
     if None in named.values():
@@ -127,6 +127,11 @@ def common(story: str, asked: Asked, version: str | None = None) -> dict[str, An
     return {"post": story, "body_hash": asked.fingerprint, "expected": asked.expected or version}
 
 
+async def version_of(desk: Desk, story: str, told: list[Fact]) -> str:
+    """As the queue's ETag spells it (D18)."""
+    return f"{len(told)}.{len(await desk.store.read(delivery_stream(story)))}"
+
+
 async def visible(desk: Desk, asked: Asked, story: str) -> list[Fact]:
     """The post's facts; one that is not there and somebody else's are the same nothing (I30)."""
     allow_story(asked.by, "queue", story)
@@ -158,6 +163,8 @@ def named_in(change: Edit) -> dict[str, Any]:
 async def decided(desk: Desk, asked: Asked, fact: Fact, story: str) -> JSONResponse:
     """Ask, wait, answer: 200 with the post as it now is, the decider's own no, or 202, which promises nothing."""
     told = [each.fact for each in await desk.store.read(post_stream(story))]
+    if asked.others:
+        fact = fact.model_copy(update={"expected": asked.relies_on(await version_of(desk, story, told))})
     said = await desk.asking.ask(asked, [wish_for(fact, story, told)])
     (verdict,) = await desk.asking.verdicts(said, of_the_post)
     if refusal := verdict.refusal:

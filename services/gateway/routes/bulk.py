@@ -10,10 +10,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
+from pydantic import StringConstraints
 
 from events import CancelAsked, Fact, PostCancelled, PostScheduled, RescheduleAsked, RetryAsked, Told, UndoAsked
 from events.channels import account_of
@@ -22,7 +23,7 @@ from events.subjects import answer_stream, bulk_stream
 from services.gateway.asking import Asked, Wish, of_the_post
 from services.gateway.bodies import Ask, Body, Door
 from services.gateway.desk import Desk, allow
-from services.gateway.problems import Problem, Wrong, not_found
+from services.gateway.problems import Problem, Wrong, not_found, refusing
 from services.gateway.routes.asks import common, visible, wish_for
 from services.gateway.times import Moment, Span, shown_by_clocks
 
@@ -33,7 +34,7 @@ BULK = re.compile(r"[0-9a-f]{32}")
 
 class One(Body):
     id: str
-    version: str | None = None
+    version: Annotated[str, StringConstraints(min_length=1)] | None = None
 
 
 class Bulk(Body):
@@ -102,7 +103,7 @@ def checked(body: Bulk) -> None:
     moves = (body.not_before is not None) + (body.shift is not None)
     if moves != (body.action == "reschedule"):
         said = "say either `not_before` or `shift`" if body.action == "reschedule" else "only reschedule takes a time"
-        raise Problem("invalid", f"not_before: {said}", errors=[Wrong("not_before", said)])
+        raise refusing([Wrong("not_before" if body.shift is None or body.not_before else "shift", said)])
 
 
 async def wished(desk: Desk, asked: Asked, body: Bulk, one: One) -> Item:

@@ -77,9 +77,10 @@ def connecting(desk: Desk) -> APIRouter:
 
         async def decide() -> Decided:
             standing = await known(desk, asked, id)
-            facts = connection.disconnect(standing.state, by=asked.by, account=account_of(id),
-                                          version=standing.version, expected=asked.expected)  # fmt: skip
-            done = Done(shown(id, "disconnected"), str(standing.version + len(facts)))
+            version = standing.version
+            facts = connection.disconnect(standing.state, by=asked.by, account=account_of(id), version=version,
+                                          expected=asked.relies_on(str(version)))  # fmt: skip
+            done = Done(shown(id, "disconnected"), str(version + len(facts)))
             about = desk.grants.about(id, actor=asked.by.name)
             append = await desk.grants.ending(standing, facts, about, asked.ids()) if facts else Append()
             return Decided(done, append)

@@ -22,6 +22,7 @@ HEARTBEAT_S = 15.0
 LOOK_EVERY_S = 1.0
 """The fallback when no bell rings in this process (D1)."""
 PAGE = 200
+HELLO = b": hello\n\n"
 STILL_HERE = b": still here\n\n"
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
@@ -36,12 +37,18 @@ def events(desk: Desk) -> APIRouter:
         live: Annotated[bool, Query(description="only that something happened, not what: for the page")] = False,
     ) -> StreamingResponse:
         """Each fact is a CloudEvent whose `id` is its position; send the last one seen as `Last-Event-ID` to go on
-        after it. Without it the feed begins now."""
+        after it. Without it the feed begins now.
+
+        A position that this log has not reached was seen in another one, or before this one was restored to an earlier
+        day. Then the feed begins with the event `reset`, whose `id` is where this log ends now, and goes on from there:
+        throw away what was kept of later positions, and read again what you keep a copy of.
+        """
         allow(by, "read")
-        after = position_of(last_event_id)
-        if after is None:
-            after = await desk.store.position()
-        lines = pings(desk, by, after) if live else facts(desk, by, after)
+        remembered, head = position_of(last_event_id), await desk.store.position()
+        ahead = remembered is not None and remembered > head
+        after = head if remembered is None or ahead else remembered
+        hello = HELLO + reset(head) if ahead else HELLO
+        lines = pings(desk, by, after, hello) if live else facts(desk, by, after, hello)
         return StreamingResponse(lines, media_type="text/event-stream", headers=HEADERS)
 
     return router
@@ -84,20 +91,25 @@ def seen_by(by: Principal, page: Iterable[Told]) -> list[Told]:
     return [told for told in page if by.sees(told.account)]
 
 
-async def facts(desk: Desk, by: Principal, after: int) -> AsyncIterator[bytes]:
-    yield b": hello\n\n"
+async def facts(desk: Desk, by: Principal, after: int, hello: bytes) -> AsyncIterator[bytes]:
+    yield hello
     async with aclosing(seen(desk, by, after)) as following:
         async for page in following:
             yield b"".join(map(event, page)) or STILL_HERE
+
+
+def reset(head: int) -> bytes:
+    """Said instead of a refusal, which a browser would meet by asking for the same position for ever (I26)."""
+    return b'id: %d\nevent: reset\ndata: {"position": %d}\n\n' % (head, head)
 
 
 def event(told: Told) -> bytes:
     return b"id: %d\nevent: fact\ndata: %b\n\n" % (told.position, on_the_wire(told))
 
 
-async def pings(desk: Desk, by: Principal, after: int) -> AsyncIterator[bytes]:
+async def pings(desk: Desk, by: Principal, after: int, hello: bytes) -> AsyncIterator[bytes]:
     """Only once the views show it: whoever looks then, sees it."""
-    yield b": hello\n\n"
+    yield hello
     async with aclosing(seen(desk, by, after)) as following:
         async for page in following:
             if not page:

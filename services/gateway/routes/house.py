@@ -76,7 +76,7 @@ async def switched(desk: Desk, asked: Asked, scope: str, fact: Fact) -> JSONResp
 
 
 async def authorized(desk: Desk, asked: Asked, scope: str) -> None:
-    """An account may be called like a channel; then the switch reaches both, and takes a key for all of them."""
+    """An account of old may be called like a channel; then the switch reaches both, and takes a key for all of them."""
     if scope == EVERYTHING or scope in CHANNELS:
         allow_house(asked.by, "operate")
         return

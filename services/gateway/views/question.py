@@ -62,7 +62,9 @@ def mark_of(cursor: str, order: Order) -> Mark:
         raise NotACursor from wrong
     match made:
         case [str() as for_order, int() as number, str() as key] if for_order == order and "\0" not in key:
-            if cursor_of(Mark(number, key), order) == cursor and abs(number) < 2**63:
+            # Yes is a whole number in Python and none in PostgreSQL; no row of ours has one below zero.
+            whole = not isinstance(number, bool) and 0 <= number < 2**63
+            if whole and cursor_of(Mark(number, key), order) == cursor:
                 return Mark(number, key)
     raise NotACursor
 
