@@ -245,14 +245,15 @@ async def test_a_rebuild_that_is_given_up_leaves_no_process_and_no_table(house, 
 
 async def test_one_is_given_up_at_once_while_its_rows_wait_to_be_taken(house, monkeypatch):
     """Rows that nobody takes fill the pipe; what is left in it holds nobody up."""
-    monkeypatch.setattr(beside, "ROWS_AT_ONCE", 1)
+    rows = shares.HEAD.pack(shares.ROWS, 1) + b"x"
+    monkeypatch.setattr(beside, "spawn_asked", saying(rows + bytes(4_000_000)))
     taking = asyncio.Event()
 
     async def never(part: bytes) -> None:
         taking.set()
         await asyncio.Event().wait()
 
-    folding = asyncio.create_task(beside.fold_beside(house.log, VIEWS, await house.store.position(), never))
+    folding = asyncio.create_task(beside.fold_beside(house.log, VIEWS, 1, never))
     await taking.wait()
     folding.cancel()
     async with asyncio.timeout(4):
@@ -334,17 +335,25 @@ async def test_whatever_one_says_that_is_no_answer_the_view_is_folded_here(house
     await house.views.catch_up()
     before = await hashes(house.views)
 
-    async def another(*asked):
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-c", f"import os; os.write(1, {said!r})", stdin=-3, stdout=-1
-        )
-
     warned = []
-    monkeypatch.setattr(beside, "spawn_asked", another)
+    monkeypatch.setattr(beside, "spawn_asked", saying(said))
     monkeypatch.setattr(fold.rebuilding, "log", SimpleNamespace(warning=lambda *words, **more: warned.append(more)))
     await house.views.rebuild("queue")
     assert told in warned[0]["error"]
     assert await hashes(house.views) == before
+
+
+def saying(said: bytes):
+    """Another process in the place of one of ours."""
+    head, more = said[:100], max(0, len(said) - 100)
+    code = f"import os; left = {head!r} + bytes({more})\nwhile left: left = left[os.write(1, left):]"
+
+    async def spawn(*asked):
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-c", code, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
+        )
+
+    return spawn
 
 
 async def refuse(rows: bytes) -> None:

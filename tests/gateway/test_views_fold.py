@@ -16,10 +16,11 @@ from events import AccountChanged, PostCancelled, PostEdited, Told
 from events.production import Content
 from events.upcasts import UnknownShape
 from services.chassis.bells import BelledStore
-from services.gateway.views import approvals, fold, queue, rebuilding
+from services.gateway.views import approvals, fold, keeping, queue, rebuilding
 from services.gateway.views.fold import UnknownView, Views
 from services.gateway.views.keeping import ViewsAway
 from services.gateway.views.question import Mark
+from services.gateway.views.rebuilding import OfAnotherLog
 from services.gateway.views.upserts import LENGTHS
 from services.gateway.views.view import row_of, table_of, unpacked
 from tests.gateway.lives import MONDAY, lives
@@ -266,6 +267,20 @@ async def test_the_views_of_another_log_are_folded_anew(told, opened, tmp_path):
     views = opened(url, other.store)
     await views.catch_up()
     assert await hashes(views) == await folded_afresh(other)
+
+
+async def test_a_view_that_shows_more_than_the_log_has_is_refused_and_folded_anew_by_the_next_start(told, opened, url):
+    """Its log was restored to an earlier day under it, or a lagging standby took over: no catching up would end."""
+    views = opened(url)
+    await views.catch_up()
+    await views._keep.write(lambda db: db.execute(keeping.STANDING.update().values(position=10_000)))
+    assert (await views.check("queue"))["position"] == 10_000
+    with pytest.raises(OfAnotherLog, match="start the gateway again"):
+        await views.rebuild("queue")
+    if url is not None:
+        again = opened(url)
+        await again.catch_up()
+        assert await hashes(again) == await folded_afresh(told)
 
 
 async def test_a_view_of_another_shape_is_folded_anew(told, opened, tmp_path, monkeypatch):

@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Table, func, inspect, select, text
 
 from events import Told
 from services.chassis.bells import BelledStore
+from services.chassis.store import StoreError
 from services.gateway.views import beside, keeping
 from services.gateway.views.keeping import Keep
 from services.gateway.views.refolding import ROWS_AT_ONCE, Part, Refolded
@@ -44,7 +45,15 @@ class Shadow:
 
 
 class Overtaken(Exception):
-    """The serving view has folded further than the shadow: catch up and try again."""
+    """The serving view has folded further than the shadow, up to `position`: catch up and try again."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(position)
+        self.position = position
+
+
+class OfAnotherLog(StoreError):
+    """The serving view has folded further than the log goes."""
 
 
 def begin_shadow(db: Connection, view: View, now: datetime) -> Shadow:
@@ -120,14 +129,22 @@ class Rebuild:
             keeping.fold_onto(db, self._keep, shadow.view, shadow.table, page)
 
     async def swap(self) -> None:
-        """Each shadow becomes its view, all of them or none. Raises Overtaken."""
-        self.rows = await self._keep.write(self._swap)
+        """Each shadow becomes its view, all of them or none. Raises Overtaken, or OfAnotherLog."""
+        try:
+            self.rows = await self._keep.write(self._swap)
+        except Overtaken as further:
+            if further.position > await self._store.position():
+                raise OfAnotherLog(
+                    f"a view shows position {further.position}, and the log goes to {self.position}: it is of another "
+                    "log, or of an earlier life of this one; start the gateway again, and its views are folded anew"
+                ) from further
+            raise
 
     def _swap(self, db: Connection) -> dict[str, int]:
         for name, shadow in self._shadows.items():
             view = shadow.view
-            if keeping.standing(db, view, lock=True).position > self.position:
-                raise Overtaken
+            if (stands := keeping.standing(db, view, lock=True).position) > self.position:
+                raise Overtaken(stands)
             view.table.drop(db)
             db.execute(text(f'ALTER TABLE "{shadow.table.name}" RENAME TO "{name}"'))
             keeping.moved(db, [view], self.position, self._fact, generation=shadow.generation)
