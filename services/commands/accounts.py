@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.commands.client import NOT_FOUND, Output, address, change, fail, get, house, say, show, text_of
+from services.commands.client import FAILED, NOT_FOUND, Output, address, change, fail, get, house, say, show, text_of
 from services.commands.lists import Cursor, Limit, show_all
 
 app = typer.Typer(no_args_is_help=True, help="Client accounts: zone, mode, caps, approval, UTM.")
@@ -143,19 +143,24 @@ def connect_blog(
     account: str,
     site: str,
     user: str,
-    key: Annotated[str, typer.Option(prompt=True, hide_input=True, help="application password")],
+    key: Annotated[str | None, typer.Option(help="application password; asked for where it is not given")] = None,
     cms: str = "wordpress",
     output: Output = "text",
 ) -> None:
     """Connect a blog by its CMS key, checked by a harmless call first (S7)."""
-    body: dict[str, Any] = {"cms": cms, "site": site, "user": user, "key": key}
+    given = key or typer.prompt("Key", hide_input=True, err=True)  # a prompt of the option itself goes to stdout
+    body: dict[str, Any] = {"cms": cms, "site": site, "user": user, "key": given}
     show(change("PUT", address("/v1/accounts/{}/connections/blog", account), body), output)
 
 
 @connect.command("check")
 def check(connection: str, output: Output = "text") -> None:
-    """A harmless call that shows whether the grant still works."""
-    show(change("POST", address("/v1/connections/{}/check", connection)), output)
+    """A harmless call that shows whether the grant still works; if it does not, or nobody can tell, the exit code
+    is 1."""
+    found = change("POST", address("/v1/connections/{}/check", connection))
+    show(found, output)
+    if not found["works"]:
+        raise typer.Exit(FAILED)
 
 
 @connect.command("drop")

@@ -55,10 +55,15 @@ class Reply:
 
     @property
     def complaint(self) -> str:
-        if isinstance(self.body, dict):
-            code, detail = self.body.get("code", self.status), self.body.get("detail") or self.body.get("title", "")
-            return f"{code}: {detail}"
-        return f"the house answered {self.status}"
+        return self.complaint_about({})
+
+    def complaint_about(self, typed: Mapping[str, str]) -> str:
+        """`typed` are the options of those fields that are called otherwise on the command line."""
+        if not isinstance(self.body, dict):
+            return f"the house answered {self.status}"
+        code, detail = self.body.get("code", self.status), self.body.get("detail") or self.body.get("title", "")
+        field, colon, rest = str(detail).partition(": ")
+        return f"{code}: {typed.get(field, field)}{colon}{rest}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +146,18 @@ def noted(word: str, otherwise: str) -> str:
     return found
 
 
+def bytes_of(file: Path) -> bytes:
+    """What is in a file that somebody has named."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        fail(f"{file} cannot be read: {error.strerror}", USAGE)
+
+
 def text_of(file: Path) -> str:
     """What somebody has written into a file."""
     try:
-        return file.read_text("utf-8")
-    except OSError as error:
-        fail(f"{file} cannot be read: {error.strerror}", USAGE)
+        return bytes_of(file).decode("utf-8")
     except UnicodeDecodeError as error:
         fail(f"{file} is no text: byte {error.start + 1} of it is not UTF-8", USAGE)
 
@@ -165,10 +176,10 @@ def address(template: str, *names: str) -> str:
     return template.format(*(quote(named(name), safe="") for name in names))
 
 
-def get(path: str, **params: Any) -> Any:
+def get(path: str, *, typed: Mapping[str, str] | None = None, **params: Any) -> Any:
     """What the house answers to a question; a no ends the command with its reason."""
     reply = house().call("GET", path, params=params)
-    return reply.body if reply.ok else fail(reply.complaint)
+    return reply.body if reply.ok else fail(reply.complaint_about(typed or {}))
 
 
 def change(method: str, path: str, body: Any = None, version: str | None = None) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,10 +24,11 @@ def show_all(
     *,
     limit: int | None = None,
     cursor: str | None = None,
+    typed: Mapping[str, str] | None = None,
     **params: Any,
 ) -> None:
     """The whole list, as one JSON object or one table; what a limit has left out is told on stderr."""
-    pages = _pages(path, limit, cursor, params)
+    pages = _pages(path, limit, cursor, {**params, "typed": typed})
     following = _as_json(pages) if output == "json" else _as_table(pages, columns)
     if following:
         say(f"there is more: leave --limit out, or go on with --cursor {following}")

@@ -7,12 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from services.commands.client import FAILED, PARTLY, USAGE, Output, address, change, fail, get, say, show
+from services.commands.client import FAILED, PARTLY, USAGE, Output, address, bytes_of, change, fail, get, say, show
 from services.commands.lists import Cursor, Limit, show_all
 
 app = typer.Typer(no_args_is_help=True, help="The queue: list, explain, move, retry, settle.")
 SHIFT_HELP = "so much later than the slot each post has now, as in PT1H; earlier with a minus"
 Version = Annotated[str | None, typer.Option("--version", help="only if the post is still at this version")]
+TYPED = {"from": "--since", "to": "--until"}
+"""What a no of the house calls otherwise than the options here."""
 COLUMNS = ("id", "channel", "status", "reason", "scheduled_at", "published_at", "tries", "error")
 
 
@@ -30,7 +32,7 @@ def list_posts(
 ) -> None:
     """The queue, filtered as on the page, latest intake first."""
     filters = {"account": account, "status": status, "channel": channel, "bucket": bucket, "from": since, "to": until}
-    show_all("/v1/posts", output, COLUMNS, limit=limit, cursor=cursor, **filters)
+    show_all("/v1/posts", output, COLUMNS, limit=limit, cursor=cursor, typed=TYPED, **filters)
 
 
 @app.command()
@@ -45,7 +47,7 @@ def counts(
 ) -> None:
     """How many posts there are in each status, filtered as the list is."""
     filters = {"account": account, "status": status, "channel": channel, "bucket": bucket, "from": since, "to": until}
-    show(get("/v1/posts/counts", **filters), output)
+    show(get("/v1/posts/counts", typed=TYPED, **filters), output)
 
 
 @app.command("show")
@@ -109,15 +111,18 @@ def edit(
     text: str | None = None,
     title: Annotated[str | None, typer.Option(help="an empty one, '', takes the title away")] = None,
     link: Annotated[str | None, typer.Option(help="an empty one, '', takes the link away")] = None,
+    no_media: Annotated[bool, typer.Option("--no-media", help="takes all pictures and videos away")] = False,
     version: Version = None,
     output: Output = "text",
 ) -> None:
     """Change the content of a post that has no attempt open (S28)."""
-    body: dict[str, str | None] = {} if text is None else {"text": text}
+    body: dict[str, Any] = {} if text is None else {"text": text}
     if title is not None:
         body["title"] = title or None
     if link is not None:
         body["link"] = link or None
+    if no_media:
+        body["media"] = []
     show(change("PATCH", address("/v1/posts/{}", post), body, version), output)
 
 
@@ -157,14 +162,17 @@ def settle(
 
 
 @app.command("import")
-def import_posts(file: Path) -> None:
+def import_posts(file: Path, output: Output = "text") -> None:
     """Hand the CloudEvents of a file (one a line) to the house as if Production had said them."""
     from services.commands.producer import hand_over  # the NATS client is heavy; only this command needs it
 
+    bytes_of(file)  # a file that is not there is a slip of the pen, as in every command, and no failure of the broker
     done, refused = hand_over(file)
     for line, why in refused.items():
         say(f"line {line} of {file} was refused: {why}")
     say(f"{done} handed over, {len(refused)} refused")
+    if output == "json":
+        show({"handed_over": done, "refused": [{"line": line, "reason": why} for line, why in refused.items()]}, output)
     if refused:
         raise typer.Exit(PARTLY)
 

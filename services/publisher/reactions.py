@@ -167,6 +167,8 @@ def refusal(ask: SettleAsked, case: Case | None) -> tuple[str, str] | None:
         return "stale", f"The post has moved on to version {version}; read it again before you decide."
     if ask.verdict == "published" and not (ask.channel_post_id or ask.url):
         return "where_is_it", "Say where it is live: its id on the channel, or its address."
+    if ask.verdict == "published" and (no := settling.no_id(case.due.connection, ask.channel_post_id)):
+        return "where_is_it", no
     return None
 
 

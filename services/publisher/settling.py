@@ -10,9 +10,10 @@ The state is delivery.py's: both tell of one stream.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from events import (
     AttemptUnclear,
@@ -24,7 +25,7 @@ from events import (
     PostDue,
     PostPublished,
 )
-from events.channels import BACKOFF, HOLD_MAX
+from events.channels import BACKOFF, HOLD_MAX, channel_of
 from services.channels.outcome import Absent, Found, Look, LookFailed
 from services.publisher.attempt import FORGOTTEN, Open, facts_of, failed, published, settled_after, unclear
 from services.publisher.delivery import State, must_look_first
@@ -34,6 +35,13 @@ ABSENCE_PROVES = frozenset("AB")
 """Tiers whose look-up, once settled, may be believed when it finds nothing; never C after silence (D10)."""
 APART = timedelta(seconds=15)
 """Two looks at a weak list are at least this far apart, however late the first one was."""
+
+IDS: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
+    "linkedin": (re.compile(r"urn:li:(share|ugcPost):[0-9]+"), "urn:li:share:7265000000000000001"),
+    "x": (re.compile(r"[0-9]+"), "1861000000000000001"),
+    "blog": (re.compile(r"[0-9]+"), "417"),
+}
+"""How the ids of a channel's posts look, with one of them; of a channel that is not here every id is believed."""
 
 
 def abandoned(state: State, *, now: datetime) -> Sequence[Fact]:
@@ -160,6 +168,17 @@ def _unknown(attempt: Open, told: AttemptUnclear, looks: int) -> OutcomeUnknown:
         "Look there yourself: if it is live, say where; if it is not, send it again."
     )
     return OutcomeUnknown(round=started.round, attempt=started.attempt, evidence=evidence)
+
+
+def no_id(connection: str, channel_post_id: str | None) -> str | None:
+    """Why what a person has typed is no id of a post on this channel: it would be published under it for good."""
+    if channel_post_id is None or channel_of(connection) not in IDS:
+        return None
+    shape, example = IDS[channel_of(connection)]
+    if shape.fullmatch(channel_post_id):
+        return None
+    channel = DISPLAY[channel_of(connection)]
+    return f"{channel} gives no post such an id; one of its ids looks like {example}. Or say its address instead."
 
 
 def settle_asked(

@@ -18,8 +18,9 @@ class No:
 
 
 NOT_FOUND = No("not_found", "There is no such post; look at its account and its name.")
-NOT_CONNECTED = No("no_slot", "The account has no connection on this channel, so no time can be had. Connect it first, "
-                   "and the post is planned.")  # fmt: skip
+NOT_CONNECTED = No("no_slot", "The account has no connection on this channel, so no time can be had. The post is "
+                   "planned as soon as there is one; if this house can speak to the channel, connect it.")  # fmt: skip
+"""Which channels a house speaks to is known where they are connected, and not here: true of every one of them."""
 
 
 def refusal(

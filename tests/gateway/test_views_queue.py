@@ -178,6 +178,28 @@ async def test_refused_at_intake_is_failed_with_the_class_content(one):
                              "sentence": "Shorten it.", "action": "edit"}  # fmt: skip
 
 
+async def test_what_asked_for_an_edit_asks_for_a_retry_once_it_was_edited(one):
+    """The sentence was about a text that is gone (S26)."""
+    await (await one.taken_in()).say(PostRefused(code="text_too_long", detail="It has 324, and 280 are taken."))
+    await one.say(PostEdited(content=Content(text="Short"), content_hash="beef"))
+    item = await one.shown()
+    assert (item["status"], item["reason"], item["text"]) == ("failed", "content", "Short")
+    assert item["error"] == {"class": "content", "code": "text_too_long", "http_status": None,
+                             "sentence": "The content was changed since it failed. Try again.",
+                             "action": "retry"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after"), [("duplicate", "edit", "retry"), ("auth", "reconnect", "reconnect")]
+)
+async def test_an_edit_mends_only_what_an_edit_was_asked_for(one, kind, before, after):
+    failed = PostFailed(round=1, kind=kind, code="C", sentence="No.", action=before, tries=1)
+    await (await one.started()).say(failed)
+    await one.say(PostEdited(content=Content(text="Other words"), content_hash="beef"))
+    error = (await one.shown())["error"]
+    assert (error["action"], error["sentence"] == "No.") == (after, before == after)
+
+
 async def test_an_attempt_in_flight_is_counted_and_the_version_counts_the_delivery(one):
     item = await (await one.started()).shown()
     assert (item["status"], item["reason"], item["attempts"], item["tries"]) == ("scheduled", None, 1, 0)

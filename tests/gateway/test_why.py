@@ -8,12 +8,26 @@ from typing import Any
 
 import pytest
 
-from events import AccountChanged, AccountDocument, CancelAsked, RescheduleAsked, RetryAsked, UndoAsked
-from events.subjects import account_stream, name_of, post_stream, story_of
+from events import (
+    AccountChanged,
+    AccountDocument,
+    ApprovalRefused,
+    CancelAsked,
+    Content,
+    EditAsked,
+    PostCancelled,
+    PostHeld,
+    PostRejected,
+    PostTakenIn,
+    RescheduleAsked,
+    RetryAsked,
+    UndoAsked,
+)
+from events.subjects import account_stream, approval_stream, name_of, post_stream, story_of
 from services.gateway.views import queue
 from services.gateway.views.words import why
 from tests.scheduler.house import House, message
-from tests.scheduler.posts import ACME, DAY, LINKEDIN, MINUTE, MONDAY, POST, TEN, failed, published, started
+from tests.scheduler.posts import ACME, DAY, LINKEDIN, MINUTE, MONDAY, POST, STORY, TEN, failed, published, started
 
 MIDNIGHT = MONDAY + timedelta(hours=16)
 EVENINGS = {"linkedin": {day: ["19:00"] for day in ("mon", "tue", "wed", "thu", "fri")}}
@@ -154,3 +168,68 @@ async def test_a_retry_that_the_cap_allows_is_said_to_be_at_once(house):
 async def test_a_time_that_was_asked_for_is_exactly_that(house):
     await house.send(message("exact", exactly_at=(TEN + timedelta(minutes=7)).isoformat()))
     assert await said(house, "exact") == ("Monday 23 November 2026, 10:07 in UTC: exactly the time that was asked for.")
+
+
+# What has no slot, or none any more.
+
+ALREADY = "Monday 23 November 2026, 10:00 in UTC: the first free slot in the window 10:00-12:00, which suits LinkedIn"
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"), [({"reason": "The campaign is over."}, ": The campaign is over."), ({}, ".")]
+)
+async def test_a_cancelled_post_says_so_and_why_before_it_tells_of_the_slot_it_had(house, given, reason):
+    await house.ask(CancelAsked(post=POST, body_hash="b", **given))
+    assert await said(house) == (f"It was cancelled{reason} The slot it had was {ALREADY} by Best Practice.")
+
+
+async def test_a_cancel_that_was_undone_is_no_reason_any_more(house):
+    cancelled = await house.ask(CancelAsked(post=POST, body_hash="b", reason="A mistake."))
+    await house.ask(UndoAsked(post=POST, body_hash="b", bulk=name_of(cancelled.stream)))
+    assert "cancelled" not in await said(house)
+
+
+async def test_a_rejected_post_says_who_has_rejected_it_and_with_which_words(house):
+    await house.account(approval={"required": True})
+    await house.send(message("gated"))
+    story = story_of(ACME, "gated")
+    assert await said(house, "gated") == "No slot is chosen before the post is approved."
+    await house.say(approval_stream(story), ApprovalRefused(comment="Not our tone."), story=story, account=ACME)
+    await house.settle()
+    assert await said(house, "gated") == "It was rejected by test: Not our tone."
+
+
+async def test_a_rejected_post_says_who_has_rejected_it_before_it_is_returned(house):
+    """The gateway has said so, and the scheduler has yet to follow."""
+    gated = PostTakenIn(post="gated", connection=LINKEDIN, content=Content(text="How"), content_hash="c",
+                        approval_required=True)  # fmt: skip
+    story = story_of(ACME, "gated")
+    await house.say(post_stream(story), gated, ApprovalRefused(comment="Not our tone."), story=story, account=ACME)
+    assert await said(house, "gated") == "It was rejected by test: Not our tone."
+
+
+async def test_the_reason_of_a_cancel_that_was_undone_is_none_of_a_rejection(house):
+    again = PostHeld(connection=LINKEDIN, reason="not_approved")
+    await house.say(post_stream(STORY), PostCancelled(reason="A mistake."), again, PostRejected(), account=ACME)
+    assert (await said(house)).startswith("It was rejected.")
+
+
+async def test_what_was_refused_at_the_door_says_its_code_and_its_sentence_until_it_is_edited(house):
+    await house.send(message("long", text="a" * 3001))
+    refused = await said(house, "long")
+    assert refused.startswith("It was refused before it took a slot (text_too_long): ")
+    assert "3,000" in refused
+    await house.ask(EditAsked(post="long", body_hash="b", text="Short."))
+    assert await said(house, "long") == (
+        "It was refused before it took a slot (text_too_long): The content was changed since it failed. Try again."
+    )
+
+
+async def test_what_waits_for_a_channel_nobody_can_connect_is_not_told_to_connect_it(house):
+    """X can be connected, so there it helps."""
+    for channel in ("facebook", "x"):
+        await house.send(message(f"for-{channel}", channel=channel))
+    assert await said(house, "for-facebook") == (
+        "It has no slot now. This house has no way to speak to Facebook yet, so it cannot be connected; the post waits."
+    )
+    assert (await said(house, "for-x")).endswith("Connect it, and the post is planned.")

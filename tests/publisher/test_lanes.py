@@ -708,6 +708,16 @@ async def test_a_first_look_that_is_refused_tells_the_gateway_and_ends_no_round(
     assert await house.story() == ["CredentialRefused", "LookedUp", "LookedUp", "AttemptStarted", "PostPublished"]
 
 
+async def test_an_id_the_channel_never_gives_is_refused_and_the_outcome_stays_unknown(house):
+    await unknown(house)
+    ask = SettleAsked(post=STORY, body_hash="b", verdict="published", channel_post_id="has space")
+    told = await house.say(asking_stream("ann", "k1"), ask, story=STORY)
+    await house.settle()
+    (answer,) = await house.store.read(answer_stream(told.id))
+    assert (answer.fact.code, "urn:li:share:" in answer.fact.reason) == ("where_is_it", True)
+    assert (await house.story())[-1] == "OutcomeUnknown"
+
+
 # For a stepping clock
 
 

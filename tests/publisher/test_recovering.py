@@ -175,14 +175,14 @@ async def test_a_look_that_fails_again_and_again_is_shown_to_a_person_whose_word
     assert isinstance(unknown, OutcomeUnknown)
     assert "was sent between 2026-11-23 08:00:00 and 2026-11-23 09:00:00" in unknown.evidence
     assert channel.sent == []
-    where = {"channel_post_id": "urn:3"} if verdict == "published" else {}
+    where = {"channel_post_id": "urn:li:share:3"} if verdict == "published" else {}
     ask = SettleAsked(post=STORY, body_hash="b", verdict=verdict, **where)
     await house.say(asking_stream("someone", "k"), ask, story=STORY)
     await house.settle()
     said = await house.last()
     if verdict == "published":
         assert isinstance(said, PostPublished)
-        assert (said.channel_post_id, said.found_by) == ("urn:3", "person")
+        assert (said.channel_post_id, said.found_by) == ("urn:li:share:3", "person")
         return
     assert isinstance(said, DeliveryReturned)
     await house.due(round=2)

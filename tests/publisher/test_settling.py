@@ -168,6 +168,29 @@ def test_a_person_may_say_that_it_is_live():
         .then(found_by("person")))  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("connection", "ids", "others"),
+    [
+        (
+            LINKEDIN,
+            [ID, "urn:li:ugcPost:7"],
+            ["has space", "7", "urn:li:share:", "urn:li:share:7 ", "urn:li:share:\u0667"],
+        ),
+        ("acme.x", ["1861000000000000001"], ["has space", ID, "-1"]),
+        (BLOG, ["417"], ["has space", "https://blog.example/?p=417"]),
+        (FACEBOOK, ["1_2", "has space"], []),
+    ],
+)
+def test_an_id_that_the_channel_never_gives_is_named_with_one_that_it_does(connection, ids, others):
+    """Of a channel whose ids are not known to us every one is believed, and so is an address alone."""
+    assert [settling.no_id(connection, each) for each in (*ids, None)] == [None] * (len(ids) + 1)
+    for each in others:
+        no = settling.no_id(connection, each)
+        assert no, each
+        example = no.partition("looks like ")[2].partition(". ")[0]
+        assert settling.no_id(connection, example) is None
+
+
 def test_a_person_may_have_it_sent_again():
     (given(delivery, started(), BUSY, UNKNOWN)
         .when(settling.settle_asked, verdict="send_again", **VERDICT)

@@ -51,12 +51,14 @@ MAY_STAND: Final = ("delivered", "unclear")
 """The outcomes of a late send that may have made a second post."""
 BUDGET_SPENT: Final = "budget_spent"
 """A limit that we keep ourselves, before the channel has to (I17)."""
+UNSAID: Final = "asked"
+"""The reason of a cancel for which nobody has given one."""
 OVER: Final = frozenset({"published", "failed", "cancelled", "rejected"})
 
 
 def _status(status: str, reason: str | None = None, **more: Any) -> Document:
-    """Whatever was being waited for is over."""
-    return {"status": status, "reason": reason, "waiting": None, "evidence": None, **more}
+    """Whatever was being waited for is over, and so is an end that was undone."""
+    return {"status": status, "reason": reason, "waiting": None, "evidence": None, "end": None, **more}
 
 
 def _waiting(status: str, reason: str, until: Any, sentence: str, **more: Any) -> Document:
@@ -69,6 +71,11 @@ def _content(content: Content) -> Document:
 
 
 NO_SLOT: Final[Document] = {"scheduled_at": None, "slot": None}
+NOTHING_YET: Final[Document] = {
+    **dict.fromkeys(("published_at", "channel_post_id", "url", "error", "waiting", "evidence", "end", "why")),
+    **dict.fromkeys(("attempts", "tries", "round"), 0),
+    **dict.fromkeys(("late_send", "open"), False),
+}
 
 
 # What the scheduler says.
@@ -87,20 +94,8 @@ def _taken_in(document: Document, fact: PostTakenIn, told: Told) -> Document:
         "campaign": fact.campaign,
         "status": status,
         "reason": reason,
-        "scheduled_at": None,
-        "slot": None,
-        "published_at": None,
-        "channel_post_id": None,
-        "url": None,
-        "attempts": 0,
-        "tries": 0,
-        "error": None,
-        "waiting": None,
-        "evidence": None,
-        "late_send": False,
-        "open": False,
-        "round": 0,
-        "why": None,
+        **NO_SLOT,
+        **NOTHING_YET,
         "content": _content(fact.content),
         "not_before": instant(fact.not_before),
         "exactly_at": instant(fact.exactly_at),
@@ -112,7 +107,7 @@ def _taken_in(document: Document, fact: PostTakenIn, told: Told) -> Document:
 
 def _edited(document: Document, fact: PostEdited, told: Told) -> Document:
     """An approved post that says something else waits for its approval again, and has given its slot back (S40)."""
-    changed: Document = {"content": _content(fact.content)}
+    changed: Document = {"content": _content(fact.content), "error": _mended(document["error"])}
     if document["status"] not in ("awaiting_approval", "scheduled") and document["reason"] != "planning":
         return changed
     if "approved" not in document:
@@ -121,6 +116,13 @@ def _edited(document: Document, fact: PostEdited, told: Told) -> Document:
         again = document["status"] == "awaiting_approval"
         return changed | (_status("pending", "planning") if again else {})
     return changed | _status("awaiting_approval", **NO_SLOT)
+
+
+def _mended(error: Document | None) -> Document | None:
+    """The edit it asked for has been made: a retry helps now, and what it said is of another text (S26)."""
+    if not error or error["action"] != "edit":
+        return error
+    return error | {"sentence": "The content was changed since it failed. Try again.", "action": "retry"}
 
 
 def _scheduled(document: Document, fact: PostScheduled, told: Told) -> Document:
@@ -175,11 +177,14 @@ def _refused(document: Document, fact: PostRefused, told: Told) -> Document:
 
 
 def _cancelled(document: Document, fact: PostCancelled, told: Told) -> Document:
-    return _status("cancelled", error=None, open=False)
+    said = "" if fact.reason == UNSAID else fact.reason
+    return _status("cancelled", error=None, open=False, end={"by": None, "said": said})
 
 
 def _rejected(document: Document, fact: PostRejected, told: Told) -> Document:
-    return _status("rejected", error=None)
+    """The no is the last of what was said about it."""
+    last = fact.comments[-1] if fact.comments else None
+    return _status("rejected", error=None, end={"by": last.by, "said": last.text} if last else document["end"])
 
 
 # What the gateway says.
@@ -196,7 +201,8 @@ def _approval_given(document: Document, fact: ApprovalGiven, told: Told) -> Docu
 
 def _approval_refused(document: Document, fact: ApprovalRefused, told: Told) -> Document:
     """The scheduler has yet to return it; nothing else becomes of it."""
-    return _status("rejected") if document["status"] == "awaiting_approval" else {}
+    end = {"by": told.about.actor, "said": fact.comment}
+    return _status("rejected", end=end) if document["status"] == "awaiting_approval" else {}
 
 
 # What the publisher says.

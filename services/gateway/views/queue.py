@@ -17,7 +17,7 @@ from services.gateway.views.meaning import CHANGES
 from services.gateway.views.view import Document, by_name, micros, table_of
 from services.planning.zones import date_at, zone_called
 
-shape = 6
+shape = 7
 hears: frozenset[type[Fact]] | None = frozenset(CHANGES)
 initial: Document = {}
 keys = by_name

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import events as e
 from events.channels import channel_of
-from services.gateway.views.meaning import BUDGET_SPENT, MAY_STAND
+from services.gateway.views.meaning import BUDGET_SPENT, MAY_STAND, UNSAID
 from services.gateway.views.showing import DISPLAY
 from services.gateway.views.words import day
 
@@ -186,7 +186,7 @@ SENTENCES: Final[dict[type[e.Fact], Sentence]] = {
     e.PostMissed: lambda fact: f"Missed {_at(fact.wanted_at)}: {fact.reason}. A person decides.",
     e.PostDue: _due,
     e.PostRefused: lambda fact: f"Refused before it took a slot ({fact.code}): {fact.detail}",
-    e.PostCancelled: lambda fact: "Cancelled." if fact.reason == "asked" else f"Cancelled: {fact.reason}",
+    e.PostCancelled: lambda fact: "Cancelled." if fact.reason == UNSAID else f"Cancelled: {fact.reason}",
     e.PostRejected: lambda fact: "Rejected and returned to Production, with its comments.",
     e.SlotTaken: lambda fact: f"{day(fact.local)} on {fact.connection} is taken.",
     e.SlotFreed: lambda fact: f"Its slot on {fact.day} is free again: {_FREED[fact.why]}.",

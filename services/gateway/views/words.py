@@ -1,11 +1,13 @@
-"""How a slot was chosen, as a sentence (S21)."""
+"""How a slot was chosen, or why there is none, as a sentence (S21)."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
 
-from services.gateway.views.showing import DISPLAY
+from services.channels.registry import ADAPTERS
+from services.gateway.views.showing import DISPLAY, no_way
 from services.gateway.views.view import Document
 from services.planning.zones import shown, zone_called
 
@@ -15,31 +17,47 @@ PUT_BACK, OVER_THE_CAP, KEPT = "undone", "over the cap", "was kept"
 """How the planner's reasons begin, or end, of a slot that is not simply the first free one."""
 
 
-def why(document: Document) -> Document:
-    """The decision as data, and the sentence for people."""
+def why(document: Document, spoken: Collection[str] = ADAPTERS) -> Document:
+    """The decision as data, and the sentence for people; `spoken` are the channels that can be connected."""
     said = document["why"]
     slot = document["slot"]
     if said is None or slot is None:
         return {"id": document["id"], "slot": None, "scheduled_at": document["scheduled_at"], "mode": None,
                 "window": None, "weight": None, "considered": [], "considered_more": 0, "reason": None,
-                "not_before": document["not_before"], "sentence": no_slot(document)}  # fmt: skip
+                "not_before": document["not_before"], "sentence": no_slot(document, spoken)}  # fmt: skip
     return {"id": document["id"], "slot": slot, "scheduled_at": document["scheduled_at"], **said,
             "not_before": document["not_before"], "sentence": sentence(document, said, slot)}  # fmt: skip
 
 
-def no_slot(document: Document) -> str:
+def no_slot(document: Document, spoken: Collection[str]) -> str:
+    if over := ended(document):
+        return over
+    if document["reason"] == "held" and document["channel"] not in spoken:
+        return f"It has no slot now. {no_way(document['channel'])}"
     if document["waiting"]:
         return f"It has no slot now. {document['waiting']['sentence']}"
     if document["status"] == "awaiting_approval":
         return "No slot is chosen before the post is approved."
     if document["error"] and document["error"]["class"] == "content" and not document["attempts"]:
-        return "It was refused before it took a slot."
+        return f"It was refused before it took a slot ({document['error']['code']}): {document['error']['sentence']}"
     return "No slot has been chosen."
+
+
+def ended(document: Document) -> str | None:
+    """By whom and why it was taken out of the queue; how the slot it had was chosen is only half of that."""
+    end = document["end"]
+    if document["status"] not in ("cancelled", "rejected"):
+        return None
+    by = f" by {end['by']}" if end and end["by"] else ""
+    because = f": {end['said'].rstrip('.')}" if end and end["said"] else ""
+    return f"It was {document['status']}{by}{because}."
 
 
 def sentence(document: Document, why: Document, slot: Document) -> str:
     when = f"{day(slot['local'])} in {slot['zone']}"
     parts = [f"{when}{_moved(slot)}: {_because(document, why)}."]
+    if over := ended(document):
+        parts = [over, f"The slot it had was {parts[0]}"]
     if skipped := _skipped(why):
         parts.append(skipped)
     if why["reason"] not in ("planned", ""):
