@@ -25,10 +25,10 @@ class Disk:
     def fill(self, leaving: int = 0) -> Path:
         """Somebody else's file takes the room; whoever deletes it makes room again."""
         other = self.place / "somebody-elses"
-        with other.open("ab") as file, contextlib.suppress(OSError):
+        # Unbuffered: what did not fit would be tried again when the file is closed.
+        with contextlib.suppress(OSError), other.open("ab", buffering=0) as file:
             while (left := self.free - leaving) > 0:
                 file.write(b"x" * min(left, 2**20))
-                file.flush()
         return other
 
     def grow(self, megabytes: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -46,7 +47,8 @@ async def fold_beside(log: str, views: Sequence[View], upto: int, take: Callable
         of = min(of, len(views))
     signs = [shares.sign(view) for view in views]
     asked = [shares.Asked(log, signs, upto, PAGE, ROWS_AT_ONCE, number, of) for number in range(of)]
-    working = [asyncio.ensure_future(_one(each, take)) for each in asked]
+    children: list[Process] = []
+    working = [asyncio.ensure_future(_one(each, children, take)) for each in asked]
     try:
         # No task group: when one of its tasks fails, whoever waits for it counts as cancelled ever after.
         await asyncio.wait(working, return_when=asyncio.FIRST_EXCEPTION)
@@ -54,13 +56,15 @@ async def fold_beside(log: str, views: Sequence[View], upto: int, take: Callable
         for each in working:
             each.cancel()
         ended = await asyncio.gather(*working, return_exceptions=True)
+        await asyncio.gather(*map(_gone, children))
     for each in ended:
         if isinstance(each, Exception):
             raise each
 
 
-async def _one(asked: shares.Asked, take: Callable[[bytes], Awaitable[None]]) -> None:
+async def _one(asked: shares.Asked, children: list[Process], take: Callable[[bytes], Awaitable[None]]) -> None:
     child = await spawn_asked(MODULE, json.dumps(asked._asdict()).encode() + b"\n")
+    children.append(child)
     assert child.stdout is not None  # noqa: S101 - it was spawned so
     done = False
     try:
@@ -73,12 +77,18 @@ async def _one(asked: shares.Asked, take: Callable[[bytes], Awaitable[None]]) ->
             if kind == shares.ROWS:
                 await take(body)
             done = kind == shares.DONE
+        async with asyncio.timeout(SILENT_S):
+            await child.stdout.read()
+            await child.wait()
     except asyncio.IncompleteReadError:
         raise FoldingStopped("a process that folded the views was ended") from None
     except TimeoutError:
         raise FoldingStopped(f"a process that folded the views said nothing for {SILENT_S:.0f} s") from None
-    finally:
-        if not done and child.returncode is None:
-            child.kill()  # it only reads, so there is nothing that it would have to finish
-        await child.stdout.read()  # its end of the pipe is only let go once nothing is left in it
-        await child.wait()
+
+
+async def _gone(child: Process) -> None:
+    assert child.stdout is not None  # noqa: S101 - it was spawned so
+    if child.returncode is None:
+        child.kill()  # it only reads, so there is nothing that it would have to finish
+    await child.stdout.read()  # its end of the pipe is only let go once nothing is left in it
+    await child.wait()
