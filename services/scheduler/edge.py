@@ -35,8 +35,6 @@ from services.chassis.topology import SCHEDULER, ReadByAnother, Topology, Topolo
 from services.scheduler.intake import Arrived
 
 BATCH = 256
-IN_HAND_MAX = 2
-"""Batches at a time: one is written while the next is planned."""
 FILL_S = 0.02
 LOOK_EVERY_S = 1.0
 AGAIN_AFTER_S = (1.0, 2.0, 5.0, 10.0, 30.0)
@@ -75,7 +73,6 @@ class Edge:
         self._other = ""
         self._js: JetStreamContext | None = None
         self._pull: Pull | None = None
-        self._in_hand: set[asyncio.Task[None]] = set()
         self._asking, self._asked_at = asyncio.Lock(), -ASK_GAP_S
         self.trouble: str | None = "not connected yet"
 
@@ -130,7 +127,6 @@ class Edge:
             self._js = None
             with contextlib.suppress(nats.errors.Error):
                 await subscriber.stop()
-            await self._leave()
             await close(client)
 
     async def _hand_back(self, js: JetStreamContext) -> None:
@@ -176,26 +172,6 @@ class Edge:
         return max(floor, cleared)
 
     async def _take(self, message: NatsBatchMessage) -> None:
-        """While one batch is written, the next is planned: its messages are fetched when this returns."""
-        taking = asyncio.create_task(self._take_in(message))
-        self._in_hand.add(taking)
-        taking.add_done_callback(self._let_go)
-        while len(self._in_hand) >= IN_HAND_MAX:
-            await asyncio.wait(self._in_hand, return_when=asyncio.FIRST_COMPLETED)
-
-    def _let_go(self, taken: asyncio.Task[None]) -> None:
-        self._in_hand.discard(taken)
-        if not taken.cancelled() and (fault := taken.exception()):
-            log.error("a batch was neither taken in nor given back; it comes back by itself", error=str(fault))
-
-    async def _leave(self) -> None:
-        """What is in hand is finished, as long as it can still be acknowledged."""
-        if self._in_hand:
-            _, late = await asyncio.wait(self._in_hand, timeout=DRAIN_S)
-            for each in late:
-                each.cancel()
-
-    async def _take_in(self, message: NatsBatchMessage) -> None:
         raw = message.raw_message
         try:
             await self._intake.take([Arrived(each.data, each.subject) for each in raw])

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from events import Told
@@ -37,35 +36,20 @@ class Intake:
         self._store, self._clock = store, clock
         self._parking = Parking(store, clock=clock, new_id=new_id)
         self.desks = Desks(store, clock=clock, new_id=new_id)
-        self._under_way: list[tuple[set[str], asyncio.Event]] = []
 
     async def take(self, arrived: Sequence[Arrived]) -> None:
         """When it returns, each message is durably a post, or was silence, or is parked."""
         now = self._clock.now()
         fit: dict[str, list[tuple[Arrived, Letter]]] = defaultdict(list)
-        unfit: list[tuple[Arrived, Unfit]] = []
+        doing: list[Awaitable[None]] = []
         for each in arrived:
             read = read_message(each.body, now=now)
             if isinstance(read, Unfit):
-                unfit.append((each, read))
+                doing.append(self._parking.park(each.body, each.subject, read))
             else:
                 fit[read.approved.account].append((each, read))
-        async with self._alone({letter.story for letters in fit.values() for _, letter in letters}):
-            doing: list[Awaitable[None]] = [self._parking.park(each.body, each.subject, why) for each, why in unfit]
-            doing += [self._of_account(name, letters) for name, letters in fit.items()]
-            await _all(doing)
-
-    @asynccontextmanager
-    async def _alone(self, stories: set[str]) -> AsyncIterator[None]:
-        """Of two batches at once that know a post by the same name, the one that came first is taken in first (S1)."""
-        while before := [over for theirs, over in self._under_way if not theirs.isdisjoint(stories)]:
-            await before[0].wait()
-        self._under_way.append(mine := (stories, asyncio.Event()))
-        try:
-            yield
-        finally:
-            self._under_way.remove(mine)
-            mine[1].set()
+        doing += [self._of_account(name, letters) for name, letters in fit.items()]
+        await _all(doing)
 
     async def _of_account(self, name: str, letters: Sequence[tuple[Arrived, Letter]]) -> None:
         """Which connection each is for; whatever cannot be said without the account is parked."""

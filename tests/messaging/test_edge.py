@@ -39,14 +39,6 @@ async def left(js) -> int:
     return (await js.stream_info(PRODUCTION)).state.messages
 
 
-def nothing_unacknowledged(js):
-    async def acknowledged() -> bool:
-        told = await js.consumer_info(PRODUCTION, SCHEDULER)
-        return told.num_pending == 0 and told.num_ack_pending == 0
-
-    return acknowledged
-
-
 async def cleared_away(js) -> None:
     async def nothing() -> bool:
         return await left(js) == 0
@@ -134,23 +126,6 @@ async def test_nothing_is_acknowledged_before_it_was_taken_in(nats, js, door):
         assert await edge.in_flight() == "1 of Production's messages"
         door.open.set()
         await cleared_away(js)
-
-
-async def test_while_one_batch_is_written_the_next_is_at_the_door_and_a_third_is_not(nats, js, door, monkeypatch):
-    monkeypatch.setattr(edges, "BATCH", 10)
-    door.open.clear()
-    async with edging(nats.url, door) as edge:
-        await approve(js, *(b"%d" % number for number in range(10)))
-        await until(lambda: len(door.calls) == 1, what="the first is at the door")
-        await approve(js, *(b"%d" % number for number in range(10, 20)))
-        await until(lambda: len(door.calls) == edges.IN_HAND_MAX, what="the second is at the door")
-        await approve(js, *(b"%d" % number for number in range(20, 60)))
-        for _ in range(5):
-            assert await edge.in_flight() == "60 of Production's messages"
-        assert len(door.calls) == edges.IN_HAND_MAX
-        door.open.set()
-        await idle(edge)
-    assert sorted(map(int, door.taken)) == list(range(60))
 
 
 async def test_what_went_back_to_production_is_not_cleared_away(nats, js, door):
@@ -318,33 +293,6 @@ async def test_it_ends_within_its_time_and_what_it_had_at_the_door_is_finished(n
         await approve(js, b"one")
         await until(lambda: door.calls, what="it is at the door")
         asyncio.get_running_loop().call_later(0.1, door.open.set)
-    assert door.taken == [b"one"]
-
-
-async def test_whatever_was_at_the_door_when_it_ends_is_acknowledged(nats, js, door, monkeypatch):
-    monkeypatch.setattr(edges, "BATCH", 1)
-    async with edging(nats.url, door) as edge:
-        await working(edge)
-        door.open.clear()
-        await approve(js, b"one", b"two")
-        await until(lambda: len(door.calls) == edges.IN_HAND_MAX, what="both are at the door")
-        asyncio.get_running_loop().call_later(0.1, door.open.set)
-    assert sorted(door.taken) == [b"one", b"two"]
-    await until(nothing_unacknowledged(js), what="both are acknowledged")
-
-
-async def test_what_does_not_get_through_the_door_in_time_comes_back(nats, js, door, monkeypatch):
-    monkeypatch.setattr(edges, "DRAIN_S", 0.1)
-    door.open.clear()
-    async with edging(nats.url, door) as edge:
-        await approve(js, b"one")
-        await until(lambda: door.calls, what="it is at the door")
-        await working(edge)
-    assert not door.taken
-    door.open.set()
-    async with edging(nats.url, door) as edge:
-        await working(edge)
-        await idle(edge)
     assert door.taken == [b"one"]
 
 

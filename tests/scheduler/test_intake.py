@@ -131,30 +131,6 @@ async def test_s1_two_deliveries_at_once_are_one_post(house):
     assert len({each.at for each in taken}) == len(taken) == 20
 
 
-async def test_s1_of_two_batches_at_once_the_first_word_of_a_post_is_the_one_that_stands(house):
-    """Also where the first takes longer to be written, for another connection than the second is for."""
-    append, written = house.store.append, asyncio.Event()
-
-    async def first_slow(asked: Append):
-        if any(say.stream == post_stream("acme.other") for say in asked.says):
-            await written.wait()
-        return await append(asked)
-
-    house.store.append = first_slow
-    first, second = ([message("other"), message()], [message(channel="x")])
-    takes = [
-        asyncio.create_task(house.intake.take([Arrived(json.dumps(each).encode()) for each in some]))
-        for some in (first, second)
-    ]
-    elsewhere = [Arrived(json.dumps(message("free", channel="x")).encode())]
-    await house.intake.take(elsewhere)
-    assert [fact.post for fact in await house.said(PostTakenIn)] == ["free"]
-    written.set()
-    await asyncio.gather(*takes)
-    assert await codes(house) == ["changed"]
-    assert (await house.post())[0].connection == LINKEDIN
-
-
 async def test_s2_a_parked_message_keeps_its_beginning_its_hash_and_its_whole_body(house):
     body = json.dumps(message(text="x" * 10_000, post="Bad Name")).encode()
     await house.intake.take([Arrived(body, "production.post_approved")])
