@@ -166,8 +166,7 @@ def import_posts(file: Path, output: Output = "text") -> None:
     """Hand the CloudEvents of a file (one a line) to the house as if Production had said them."""
     from services.commands.producer import hand_over  # the NATS client is heavy; only this command needs it
 
-    bytes_of(file)  # a file that is not there is a slip of the pen, as in every command, and no failure of the broker
-    done, refused = hand_over(file)
+    done, refused = hand_over(bytes_of(file))
     for line, why in refused.items():
         say(f"line {line} of {file} was refused: {why}")
     say(f"{done} handed over, {len(refused)} refused")

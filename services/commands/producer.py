@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import nats
 import nats.errors
@@ -43,12 +42,9 @@ async def _silent(error: Exception) -> None:
     """Whatever comes of it is told by the command."""
 
 
-def hand_over(file: Path) -> tuple[int, dict[int, str]]:
-    """Every non-empty line of `file` as one message: how many were acknowledged, and which were not and why."""
-    try:
-        lines = {number: line for number, line in enumerate(file.read_bytes().splitlines(), 1) if line.strip()}
-    except OSError as error:
-        fail(f"{file} cannot be read: {error.strerror}")
+def hand_over(written: bytes) -> tuple[int, dict[int, str]]:
+    """Every non-empty line as one message: how many were acknowledged, and which were not and why."""
+    lines = {number: line for number, line in enumerate(written.splitlines(), 1) if line.strip()}
     return asyncio.run(_hand_over(nats_address(), lines))
 
 

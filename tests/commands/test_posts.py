@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from services.commands import posts, producer
+from services.commands import posts
 
 
 def test_a_shift_is_told_as_from_each_posts_own_slot():
@@ -47,15 +45,3 @@ async def test_a_file_that_is_not_there_is_a_slip_in_every_command(typed, tmp_pa
     file = tmp_path / "nowhere.json"
     ended = await run(*words, file)
     assert (ended.code, ended.out, ended.err) == (2, "", f"{file} cannot be read: No such file or directory\n")
-
-
-@pytest.mark.parametrize(("refused", "code"), [({}, 0), ({3: "too large"}, 3)])
-def test_an_import_is_told_as_json_alone_where_that_was_asked_for(monkeypatch, tmp_path, refused, code):
-    monkeypatch.setattr(producer, "hand_over", lambda file: (2, refused))
-    file = tmp_path / "posts.jsonl"
-    file.write_text("{}")
-    as_json = CliRunner().invoke(posts.app, ["import", str(file), "--output", "json"])
-    expected = {"handed_over": 2, "refused": [{"line": 3, "reason": "too large"}] if refused else []}
-    assert (as_json.exit_code, json.loads(as_json.stdout)) == (code, expected)
-    in_words = CliRunner().invoke(posts.app, ["import", str(file)])
-    assert (in_words.exit_code, in_words.stdout) == (code, "")

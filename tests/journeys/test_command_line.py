@@ -153,6 +153,11 @@ async def test_a_line_that_the_broker_refuses_is_named_with_the_reason(house, tm
     imported = await done(house, "posts", "import", str(file), code=3)
     refused = "it has 1,100,000 bytes, and the broker takes 1,064,960 at most"
     assert imported.err.splitlines() == [f"line 3 of {file} was refused: {refused}", "1 handed over, 1 refused"]
+    assert imported.out == ""
+    said = await told(house, "posts", "import", str(file), code=3)
+    assert said == {"handed_over": 1, "refused": [{"line": 3, "reason": refused}]}
+    file.write_text(json.dumps(approved("four", account="demo")))
+    assert await told(house, "posts", "import", str(file)) == {"handed_over": 1, "refused": []}
 
 
 async def test_what_waits_at_the_gate_is_approved_or_returned(house, doors, tmp_path):
