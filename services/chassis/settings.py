@@ -7,12 +7,16 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SERVICES = ("scheduler", "publisher", "collector", "gateway")
 """What `distribution run` starts, each in a process of its own."""
 _URL = re.compile(r"https?://[^/\s]")
+_ADDRESSES = {
+    "traces_to": "of a collector, as in http://127.0.0.1:4318",
+    "public_url": "at which browsers reach the page, as in https://social.example.com",
+}
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -70,18 +74,11 @@ class Settings(BaseSettings):
             raise ValueError("choose debug, info, warning or error")
         return value.lower()
 
-    @field_validator("traces_to")
+    @field_validator(*_ADDRESSES)
     @classmethod
-    def _collector(cls, value: str | None) -> str | None:
+    def _address(cls, value: str | None, about: ValidationInfo) -> str | None:
         if value and not _URL.match(value):
-            raise ValueError("write the address of a collector, as in http://127.0.0.1:4318")
-        return value.rstrip("/") if value else None
-
-    @field_validator("public_url")
-    @classmethod
-    def _page(cls, value: str | None) -> str | None:
-        if value and not _URL.match(value):
-            raise ValueError("write the address at which browsers reach the page, as in https://social.example.com")
+            raise ValueError(f"write the address {_ADDRESSES[str(about.field_name)]}")
         return value.rstrip("/") if value else None
 
     @field_validator("sandbox")

@@ -25,7 +25,6 @@ WORTH_IT: Final = 50 * PAGE
 """A process takes half a second to start, in which this one folds half as many facts itself."""
 SILENT_S: Final = 60.0
 """It says with every page that it is at work; one that stands still is ended."""
-MODULE: Final = "services.gateway.views.shares"
 
 
 class FoldingStopped(StoreError):
@@ -63,7 +62,7 @@ async def fold_beside(log: str, views: Sequence[View], upto: int, take: Callable
 
 
 async def _one(asked: shares.Asked, children: list[Process], take: Callable[[bytes], Awaitable[None]]) -> None:
-    child = await spawn_asked(MODULE, json.dumps(asked._asdict()).encode() + b"\n")
+    child = await spawn_asked(shares.__name__, json.dumps(asked._asdict()).encode() + b"\n")
     children.append(child)
     assert child.stdout is not None  # noqa: S101 - it was spawned so
     done = False

@@ -7,8 +7,9 @@ PostgreSQL, or SQLite in memory, inline and without threads, for the simulation.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -40,7 +41,7 @@ from events import Told
 from services.chassis.recorder_postgres import conninfo
 from services.chassis.store import StoreError
 from services.gateway.views.folding import concerned, fold, heard
-from services.gateway.views.upserts import Cells, Upsert, cells_of, compiled, in_parts, puts
+from services.gateway.views.upserts import Cells, Upsert, cells_of, compiled, puts
 from services.gateway.views.view import Document, View, unpacked
 
 T = TypeVar("T")
@@ -286,3 +287,9 @@ def put(db: Connection, keep: Keep, table: Table, rows: Sequence[Cells]) -> None
     """Whole rows, over those with the same key."""
     for statement, values in puts(keep.upsert(table), rows):
         db.exec_driver_sql(statement, values)
+
+
+def in_parts(things: Iterable[T], size: int) -> Iterator[list[T]]:
+    left = iter(things)
+    while part := list(islice(left, size)):
+        yield part

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from operator import itemgetter
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from sqlalchemy import Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
@@ -17,13 +17,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from services.chassis.rows_together import AT_ONCE, in_lengths
 from services.gateway.views.view import Document, View, row_of
 
-T = TypeVar("T")
 Statement = tuple[str, Any]
 """A statement as the driver takes it, and its values."""
 LENGTHS: Final = (1024, *AT_ONCE)
 """A view that is folded anew writes many rows at a time; a thousand of them have fewer values than SQLite takes."""
-
-
 Cells = tuple[Any, ...]
 """One row, in the order of its table's columns."""
 
@@ -62,9 +59,3 @@ def puts(upsert: Upsert, rows: Sequence[Cells]) -> list[Statement]:
     if upsert.columns is not None:
         return [(upsert.statement, [dict(zip(upsert.columns, row, strict=True)) for row in rows])] if rows else []
     return [(upsert.of(len(some)), tuple(chain.from_iterable(some))) for some in in_lengths(rows, LENGTHS)]
-
-
-def in_parts(things: Iterable[T], size: int) -> Iterator[list[T]]:
-    left = iter(things)
-    while part := list(islice(left, size)):
-        yield part
